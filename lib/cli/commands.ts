@@ -1,0 +1,105 @@
+/** The commands, sections and flags in one table: parsing, help and suggestions are all made from it. */
+
+export interface FlagInfo {
+  readonly name: string;
+  /** What stands behind it in help; absent for a switch. */
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  readonly fallback?: string;
+  readonly help: string;
+}
+
+export interface SectionInfo {
+  readonly name: string;
+  readonly help: string;
+}
+
+export interface CommandInfo {
+  readonly name: 'probe' | 'doctor' | 'help';
+  readonly usage: string;
+  readonly help: string;
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  readonly sections: readonly SectionInfo[];
+  readonly flags: readonly FlagInfo[];
+}
+
+export const PROGRAM = 'nebula-memory';
+
+export const SECTIONS = [
+  { name: 'topology', help: 'the machine as a tree: nodes, CPUs, caches, tiers' },
+  { name: 'numa', help: 'nodes, distances, speeds, counters, what this process may use' },
+  { name: 'hugepages', help: 'page sizes, pools, transparent huge pages' },
+  { name: 'limits', help: 'the effective limit and who set it, control groups, rlimits' },
+  { name: 'pressure', help: 'time lost waiting for memory (PSI)' },
+  { name: 'process', help: 'resident memory of this process, reconciled' },
+  { name: 'capabilities', help: 'each feature: works or not, why, and what would help' },
+  { name: 'caches', help: 'CPU caches and memory-side caches' },
+] as const satisfies readonly SectionInfo[];
+
+export type SectionName = (typeof SECTIONS)[number]['name'];
+
+const JSON_FLAG = { name: 'json', help: 'JSON with integer bytes; what is unknown is null and has a reason' };
+const COMMON_FLAGS: readonly FlagInfo[] = [
+  { name: 'sysroot', value: 'DIR', fallback: '/', help: 'read a copied machine: DIR holds its proc and sys' },
+  { name: 'bytes', help: 'exact bytes instead of KiB, MiB, GiB (powers of 1024)' },
+  { name: 'color', value: 'WHEN', choices: ['auto', 'always', 'never'], fallback: 'auto', help: 'auto, always or never' },
+  { name: 'width', value: 'COLUMNS', fallback: 'of the terminal; 80 in a pipe', help: '20 to 1000 columns' },
+  { name: 'quiet', help: 'facts only: no hints and no fixes' },
+  { name: 'help', help: 'this text' },
+];
+
+export const COMMANDS: readonly CommandInfo[] = [
+  {
+    name: 'probe',
+    usage: 'probe [section] [flags]',
+    help: 'show the memory of this machine and this process; without a section, a summary',
+    examples: [
+      ['probe', 'what there is, on one screen'],
+      ['probe limits', 'how much this process may take, and who says so'],
+      ['probe numa --bytes', 'nodes and distances, sizes exact'],
+      ['probe --json', 'everything, for programs'],
+      ['probe --sysroot ./copy topology', "another machine's copied proc and sys"],
+    ],
+    sections: SECTIONS,
+    flags: [JSON_FLAG, ...COMMON_FLAGS],
+  },
+  {
+    name: 'doctor',
+    usage: 'doctor [flags]',
+    help: 'check what makes memory slow, small or deadly, with the command that fixes it',
+    examples: [
+      ['doctor', 'every check with its evidence'],
+      ['doctor --quiet', 'only what is wrong'],
+      ['doctor --fail-on warn', 'exit code 3 from the first warning on'],
+    ],
+    sections: [],
+    flags: [
+      {
+        name: 'fail-on',
+        value: 'LEVEL',
+        choices: ['warn', 'error'],
+        fallback: 'error',
+        help: 'warn or error: exit with 3 when a finding is as bad',
+      },
+      JSON_FLAG,
+      ...COMMON_FLAGS.filter((flag) => flag.name !== 'quiet'),
+      { name: 'quiet', help: 'only warnings and failures' },
+    ],
+  },
+  {
+    name: 'help',
+    usage: 'help [command]',
+    help: 'explain a command',
+    examples: [['help doctor', 'the flags of doctor']],
+    sections: [],
+    flags: COMMON_FLAGS.filter((flag) => ['color', 'width', 'help'].includes(flag.name)),
+  },
+];
+
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, 'done'],
+  [1, 'it failed while running'],
+  [2, 'wrong usage'],
+  [3, 'doctor found something as bad as --fail-on'],
+  [4, 'not to be had on this machine'],
+];

@@ -1,0 +1,45 @@
+export { alignDown, alignUp, checkAlignment, checkedAdd, checkedMultiply, isPowerOfTwo } from './align';
+export {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  checkString,
+} from './check';
+export { type Clock, systemClock } from './clock';
+export { describe } from './describe';
+export { disposeAll } from './disposable';
+export {
+  ERROR_CODES,
+  type ErrorCategory,
+  type ErrorCode,
+  type ErrorCodeInfo,
+  type ErrorSeverity,
+  isErrorCode,
+} from './error-codes';
+export {
+  type ErrorDetails,
+  isMemoryError,
+  MemoryCorruptionError,
+  MemoryError,
+  MemoryExhaustedError,
+  MemoryPermissionError,
+  MemoryStateError,
+  MemorySystemError,
+  MemoryUnsupportedError,
+  MemoryValidationError,
+  memoryError,
+} from './errors';
+export { nearest } from './nearest';
+export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';
+export {
+  type ByteSize,
+  type Duration,
+  formatBytes,
+  formatDuration,
+  type ParseBytesOptions,
+  parseBytes,
+  parseDuration,
+} from './units';

@@ -1,0 +1,83 @@
+import { getHeapStatistics } from 'node:v8';
+import { parseDuration, type Duration } from '../core';
+import { type Capabilities, capabilities } from './capabilities';
+import {
+  type HugePages,
+  type Limits,
+  openSysroot,
+  type ProcessMemory,
+  type Pressure,
+  readHugePages,
+  readLimits,
+  readPressure,
+  readProcessMemory,
+  readTopology,
+  type Topology,
+} from './machine';
+import { type NativeTotals, native, unwrap } from './native';
+
+/** How long addresses stay reserved after a view was taken away from under its users. */
+export interface QuarantineOptions {
+  /** When no request of the event loop was in flight at that moment. Default 1 s. */
+  readonly idle?: Duration;
+  /** When one was, and the loop was never seen without one since. Default 10 min. */
+  readonly busy?: Duration;
+}
+
+/** What this machine offers, and what this process holds. Everything is read or tried when asked. */
+export const memory = Object.freeze({
+  /** Each feature: available or not, why, and what would help. Tried once, then kept. */
+  capabilities(): Capabilities {
+    return capabilities();
+  },
+
+  /** NUMA nodes, CPUs, sizes, distances, speeds, tiers and caches. */
+  topology(): Topology {
+    return readTopology(openSysroot());
+  },
+
+  /** The effective memory limit, who set it, every control group above this process, and the resource limits. */
+  limits(): Limits {
+    return readLimits(openSysroot());
+  },
+
+  /** Huge-page pools and the policy for transparent huge pages. */
+  hugePages(): HugePages {
+    return readHugePages(openSysroot());
+  },
+
+  /** Pressure stall information. */
+  pressure(): Pressure {
+    return readPressure(openSysroot());
+  },
+
+  /** Resident memory of this process, reconciled: heap, buffers, our regions and the rest add up to it. */
+  processMemory(): ProcessMemory {
+    return readProcessMemory(openSysroot(), {
+      memoryUsage: process.memoryUsage(),
+      heapStatistics: getHeapStatistics(),
+    });
+  },
+
+  /** What all regions of this process hold, over all its threads. */
+  totals(): NativeTotals {
+    return native().totals();
+  },
+
+  /**
+   * Gives back the address ranges whose quarantine is over, now instead of at the next tick of its timer.
+   * With `all`, also those that still wait: only for tests, and for a service that knows that no native work is in flight.
+   *
+   * @returns bytes of address space given back
+   */
+  drainQuarantine(options: { readonly all?: boolean } = {}): number {
+    return native().drain(options.all === true);
+  },
+
+  /** For the whole process. @throws ERR_MEMORY_INVALID_ARGUMENT */
+  configureQuarantine({ idle = '1s', busy = '10min' }: QuarantineOptions): void {
+    const idleMs = parseDuration(idle, 'idle');
+    const busyMs = parseDuration(busy, 'busy');
+    unwrap(native().configureQuarantine(idleMs, busyMs), () => ({ what: 'memory.configureQuarantine()' }));
+  },
+});

@@ -1,0 +1,25 @@
+export {
+  ACCESS,
+  type Access,
+  ADVICE,
+  type Advice,
+  CODES,
+  FEATURES,
+  type Failure,
+  type Fallible,
+  type FeatureName,
+  isFailure,
+  KINDS,
+  machineFacts,
+  type NativeBinding,
+  type NativeDescription,
+  type NativeHolder,
+  type NativeMachine,
+  type NativeTotals,
+  native,
+  POLICIES,
+  type PolicyName,
+  type RegionKind,
+} from './binding';
+export { errnoName, explain, type FailureContext, failureError, unwrap } from './failure';
+export { setNativeBinding } from './load';

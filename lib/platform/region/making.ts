@@ -1,0 +1,84 @@
+import { type ByteSize } from '../../core';
+import { CODES, isFailure, KINDS, machineFacts, native, unwrap } from '../native';
+import { makeAnonymous } from './anonymous';
+import type { Origin } from './core';
+import { finishCommon } from './finish';
+import { checkHandle } from './handle';
+import type { NumaRequest } from './numa-spec';
+import { type Made, makeFile, makeShared, openNamed } from './objects';
+import {
+  type CommonRequest,
+  type PageChoice,
+  parseFileOptions,
+  parseMapOptions,
+  parseSecretOptions,
+  parseSharedOptions,
+} from './options';
+import { type AskedPlacement, PlacementLog } from './placement';
+import { makeSecret } from './secret';
+
+// Checked options in, the origin of a region out: one function for each way to make one.
+
+function asked(request: CommonRequest & { readonly numa: NumaRequest | null }, pages: PageChoice | null): AskedPlacement {
+  const { carrier, numa, populate, lock } = request;
+  return { pages, carrier, numa: numa?.text ?? null, populate, lock };
+}
+
+export function originOfMap(size: ByteSize, options: unknown): Origin {
+  const request = parseMapOptions(size, options as never);
+  const made = makeAnonymous(request);
+  finishCommon('Region.map', made, request, request.bytes);
+  const { bytes, carrier, name, pages } = request;
+  return { made, kind: 'anonymous', byteLength: bytes, carrier, name, asked: asked(request, pages) };
+}
+
+export function originOfFile(path: unknown, options: unknown): Origin {
+  const what = 'Region.mapFile';
+  const request = parseFileOptions(path, options as never);
+  const made = makeFile(request);
+  const { byteLength } = unwrap(native().describe(made.holder), () => ({ what }));
+  finishCommon(what, made, request, byteLength);
+  const { carrier, name } = request;
+  return { made, kind: 'file', byteLength, carrier, name, asked: asked(request, null), path: request.path };
+}
+
+export function originOfShared(size: ByteSize, options: unknown): Origin {
+  const request = parseSharedOptions('Region.shared', size, options as never);
+  const made = makeShared(request);
+  finishCommon('Region.shared', made, request, request.bytes);
+  const { bytes, carrier, name, pages } = request;
+  return { made, kind: 'shared', byteLength: bytes, carrier, name, asked: asked(request, pages) };
+}
+
+export function originOfSecret(size: ByteSize, options: unknown): Origin {
+  const { bytes, strict } = parseSecretOptions(size, options as never);
+  const { holder, log, protection } = makeSecret(bytes, strict);
+  const wishes = { pages: null, carrier: 'local', numa: null, populate: true, lock: true } as const;
+  return { made: { holder, log }, kind: 'secret', byteLength: bytes, carrier: 'local', name: undefined, asked: wishes, protection };
+}
+
+export function originOfName(name: unknown): Origin {
+  const { holder, log, name: checked } = openNamed(name);
+  return attached({ holder, log }, 'Region.open', checked);
+}
+
+export function originOfHandle(handle: unknown): Origin {
+  const what = 'Region.attach';
+  const { slot, generation, token, byteLength, name, remote } = checkHandle(what, handle);
+  let holder = native().attach(slot, generation, token);
+  const foreign = isFailure(holder) && holder.failed === CODES.stale && holder.call === 'process';
+  if (foreign && remote !== null) holder = native().mapRemote(remote.pid, remote.file, remote.identity, byteLength);
+  const taken = unwrap(holder, () => ({ what, source: name ?? undefined }));
+  return attached({ holder: taken, log: new PlacementLog(machineFacts().pageBytes) }, what, name ?? undefined);
+}
+
+function attached(made: Made, what: string, name: string | undefined): Origin {
+  const described = unwrap(native().describe(made.holder), () => ({ what }));
+  const { log } = made;
+  log.carrier = native().sharedCarrier() === 0 ? 'local' : 'shared';
+  if (described.hugeBytes !== 0) log.pages = described.hugeBytes >= 2 ** 30 ? '1GiB' : '2MiB';
+  log.pageBytes = described.pageBytes;
+  const wishes = { pages: null, carrier: 'shared', numa: null, populate: false, lock: false } as const;
+  const kind = KINDS[described.kind] ?? 'shared';
+  return { made, kind, byteLength: described.byteLength, carrier: 'shared', name, asked: wishes };
+}

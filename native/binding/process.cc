@@ -1,0 +1,101 @@
+// The process and the machine as the addon sees them.
+#include "exports.h"
+
+#ifndef NEBULA_SOURCE_HASH
+#define NEBULA_SOURCE_HASH "unknown"
+#endif
+
+namespace nebula::binding {
+
+namespace {
+
+Napi::Value Machine(const Napi::CallbackInfo& info) {
+  const napi_env env = info.Env();
+  const platform::Capabilities& found = platform::GetCapabilities();
+  napi_value object = nullptr;
+  napi_create_object(env, &object);
+  SetText(env, object, "platform", found.name);
+  SetText(env, object, "sourceHash", NEBULA_SOURCE_HASH);
+  SetNumber(env, object, "pageBytes", static_cast<double>(found.page_bytes));
+  SetNumber(env, object, "granularityBytes", static_cast<double>(found.granularity_bytes));
+  SetNumber(env, object, "defaultHugeBytes", static_cast<double>(found.default_huge_bytes));
+  SetNumber(env, object, "transparentHugeBytes", static_cast<double>(found.transparent_huge_bytes));
+  SetBoolean(env, object, "atomicTombstone", found.atomic_tombstone);
+  SetBoolean(env, object, "numa", found.numa);
+  SetBoolean(env, object, "sharedFutex", found.shared_futex);
+  SetBoolean(env, object, "faultGuard", found.fault_guard);
+  return Napi::Value(env, object);
+}
+
+Napi::Value Totals(const Napi::CallbackInfo& info) {
+  const napi_env env = info.Env();
+  region::Totals totals{};
+  region::ReadTotals(&totals);
+  napi_value object = nullptr;
+  napi_create_object(env, &object);
+  const auto number = [env, object](const char* name, uint64_t value) {
+    SetNumber(env, object, name, static_cast<double>(value));
+  };
+  number("regions", totals.regions);
+  number("mappedBytes", totals.mapped_bytes);
+  number("retiredRanges", totals.retired_ranges);
+  number("retiredBytes", totals.retired_bytes);
+  number("quarantinedRanges", totals.quarantined_ranges);
+  number("quarantinedBytes", totals.quarantined_bytes);
+  number("abandonedRanges", totals.abandoned_ranges);
+  number("abandonedBytes", totals.abandoned_bytes);
+  number("mappings", totals.mappings);
+  number("mappingLimit", totals.mapping_limit);
+  number("faults", totals.faults);
+  return Napi::Value(env, object);
+}
+
+// tryFeature(index) -> true, or the failure that says why not
+Napi::Value TryFeature(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t feature = arguments.Word(0);
+  if (!arguments.ok() || feature >= platform::kFeatureCount) return BadArgument(info.Env());
+  const Status tried = platform::TryFeature(static_cast<platform::Feature>(feature));
+  return tried.ok() ? BooleanOf(info.Env(), true) : Failure(info.Env(), tried);
+}
+
+// drain(all) -> bytes of address space given back
+Napi::Value Drain(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const bool all = arguments.Flag(0);
+  if (!arguments.ok()) return BadArgument(info.Env());
+  return NumberOf(info.Env(), region::DrainQuarantine(Environment::Of(info.Env())->caller(), all));
+}
+
+// configureQuarantine(idleMs, busyMs)
+Napi::Value ConfigureQuarantine(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  region::QuarantineTimes times;
+  times.idle_ms = arguments.Size(0);
+  times.busy_ms = arguments.Size(1);
+  if (!arguments.ok()) return BadArgument(info.Env());
+  region::ConfigureQuarantine(times);
+  return Undefined(info.Env());
+}
+
+// configureMappingLimit(mappings), 0 = half of the system's
+Napi::Value ConfigureMappingLimit(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t mappings = arguments.Size(0);
+  if (!arguments.ok()) return BadArgument(info.Env());
+  region::ConfigureMappingLimit(mappings);
+  return Undefined(info.Env());
+}
+
+}  // namespace
+
+void ExportProcess(napi_env env, napi_value exports) {
+  Export<Machine>(env, exports, "machine");
+  Export<Totals>(env, exports, "totals");
+  Export<TryFeature>(env, exports, "tryFeature");
+  Export<Drain>(env, exports, "drain");
+  Export<ConfigureQuarantine>(env, exports, "configureQuarantine");
+  Export<ConfigureMappingLimit>(env, exports, "configureMappingLimit");
+}
+
+}  // namespace nebula::binding
