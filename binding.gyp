@@ -56,6 +56,9 @@
           "msvs_settings": {
             "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++20", "/EHs-c-"], "RuntimeTypeInfo": "false" }
           }
+        }, "OS in 'freebsd openbsd netbsd'.split()", {
+          "sources": ["<!@(node native/scripts/sources.mjs bsd)"],
+          "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden"]
         }, {
           "sources": ["<!@(node native/scripts/sources.mjs fallback)"],
           "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden"]

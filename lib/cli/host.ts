@@ -29,14 +29,14 @@ export function isCopy(host: Host): boolean {
 export const NOT_IN_COPY = 'a copied machine has no running process';
 
 export function readHost(sysroot: Sysroot): Host {
-  return sysroot.root === '/' ? readThis() : readCopy(sysroot);
+  return sysroot.root === '/' ? readThis(sysroot) : readCopy(sysroot);
 }
 
 export function hostUnknowns(host: Host): Unknown[] {
   return isCopy(host) ? within('host', [{ field: 'runtime', reason: NOT_IN_COPY, fix: null }]) : [];
 }
 
-function readThis(): Host {
+function readThis(sysroot: Sysroot): Host {
   const { versions } = process;
   return {
     sysroot: '/',
@@ -45,7 +45,7 @@ function readThis(): Host {
     hostname: hostname(),
     kernel: release(),
     cpuModel: cpus()[0]?.model.trim() || null,
-    runtime: { node: versions.node, v8: versions.v8, nodeApi: versions['napi'] ?? null, libc: nameLibc() },
+    runtime: { node: versions.node, v8: versions.v8, nodeApi: versions['napi'] ?? null, libc: nameLibc(sysroot) },
     version: packageVersion(),
   };
 }
@@ -65,10 +65,7 @@ function readCopy(sysroot: Sysroot): Host {
   };
 }
 
-function nameLibc(): string {
+function nameLibc(sysroot: Sysroot): string {
   if (process.platform !== 'linux') return 'system';
-  // The whole report takes milliseconds when it looks up host names; its header is all that is needed.
-  process.report.excludeNetwork = true;
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined ? 'musl' : `glibc ${header.glibcVersionRuntime}`;
+  return /\/ld-musl-/.test(sysroot.readText('/proc/self/maps') ?? '') ? 'musl' : 'glibc';
 }

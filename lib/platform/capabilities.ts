@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core';
-import { explain, type FeatureName, FEATURES, isFailure, native } from './native';
+import { explain, FEATURES, type FeatureName, isFailure, native } from './native';
 
 /** One thing that the machine, the kernel, its limits and this Node.js can do together, or why not. */
 export interface Capability {
@@ -18,7 +18,8 @@ export type Capabilities = Readonly<Record<FeatureName | 'sharedCarrier', Capabi
 
 const FIXES: Partial<Record<FeatureName, string>> = {
   hugePages2MiB: 'echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
-  hugePages1GiB: 'echo 1 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages (or hugepagesz=1G hugepages=1 at boot)',
+  hugePages1GiB:
+    'echo 1 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages (or hugepagesz=1G hugepages=1 at boot)',
   transparentHugePages: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
   memfdSecret: 'Boot with secretmem.enable=1 (Linux 5.14 and newer), and raise the locked-memory limit.',
   lock: 'Raise the locked-memory limit: ulimit -l unlimited, or LimitMEMLOCK=infinity.',
@@ -35,12 +36,13 @@ const FIXES: Partial<Record<FeatureName, string>> = {
 const SHARED_CARRIERS = [
   'this Node.js has no way to make external SharedArrayBuffers; shared regions are ArrayBuffers attached by handle',
   'by Node-API',
-  'by the engine\'s own interface',
+  "by the engine's own interface",
 ] as const;
 
 function tryOne(name: FeatureName): Capability {
   const result = native().tryFeature(FEATURES.indexOf(name));
-  if (!isFailure(result)) return Object.freeze({ name, available: true, reason: 'tried, and it works', fix: '', errno: 0, code: null });
+  if (!isFailure(result))
+    return Object.freeze({ name, available: true, reason: 'tried, and it works', fix: '', errno: 0, code: null });
   const { code, reason, hint } = explain(result);
   const hugePool = name === 'hugePages2MiB' || name === 'hugePages1GiB';
   return Object.freeze({

@@ -1,6 +1,13 @@
-export { type Capabilities, type Capability } from './capabilities';
+export type { Capabilities, Capability } from './capabilities';
 export * from './machine';
 export { memory, type QuarantineOptions } from './memory';
-export { type Access, type Advice, type FeatureName, type NativeTotals, type RegionKind, setNativeBinding } from './native';
+export {
+  type Access,
+  type Advice,
+  type FeatureName,
+  type NativeTotals,
+  type RegionKind,
+  setNativeBinding,
+} from './native';
 export { numa } from './numa';
 export * from './region';

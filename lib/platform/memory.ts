@@ -1,12 +1,12 @@
 import { getHeapStatistics } from 'node:v8';
-import { parseDuration, type Duration } from '../core';
+import { type Duration, parseDuration } from '../core';
 import { type Capabilities, capabilities } from './capabilities';
 import {
   type HugePages,
   type Limits,
   openSysroot,
-  type ProcessMemory,
   type Pressure,
+  type ProcessMemory,
   readHugePages,
   readLimits,
   readPressure,

@@ -14,8 +14,13 @@ function nodeOf(where: string, id: unknown): Topology['nodes'][number] {
   checkInteger(where, id, 0, 1023);
   const node = topology().nodes.find((candidate) => candidate.id === id);
   if (node !== undefined) return node;
-  const known = topology().nodes.map((candidate) => candidate.id).join(', ');
-  throw memoryError('ERR_MEMORY_NUMA_UNAVAILABLE', `${where}: node ${String(id)} does not exist; this machine has ${known}`);
+  const known = topology()
+    .nodes.map((candidate) => candidate.id)
+    .join(', ');
+  throw memoryError(
+    'ERR_MEMORY_NUMA_UNAVAILABLE',
+    `${where}: node ${String(id)} does not exist; this machine has ${known}`,
+  );
 }
 
 /** The calling thread and the nodes of the machine. All calls are cheap; none is for a hot path. */

@@ -13,7 +13,7 @@ namespace {
 // One for each backing store. Finalizers may run on failure paths too, and from threads of V8's own.
 struct Store {
   region::Range* range;
-  bool can_escape;   // a local buffer can be transferred and posted away from its environment
+  bool can_escape;  // a local buffer can be transferred and posted away from its environment
 };
 
 void FinalizeLocal(napi_env env, void*, void* hint) {
@@ -33,8 +33,7 @@ void FinalizeEngine(void* data, size_t, void* hint) { FinalizeShared(data, hint)
 using CreateExternalShared = napi_status (*)(napi_env, void*, size_t, void (*)(void*, void*), void*, napi_value*);
 
 CreateExternalShared NodeApiFunction() {
-  return reinterpret_cast<CreateExternalShared>(
-      platform::HostSymbol("node_api_create_external_sharedarraybuffer"));
+  return reinterpret_cast<CreateExternalShared>(platform::HostSymbol("node_api_create_external_sharedarraybuffer"));
 }
 
 // The engine's interface was tried on Node 20 and 22 only; later ones have the function of Node-API.

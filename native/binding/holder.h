@@ -8,7 +8,7 @@ namespace nebula::binding {
 struct Holder {
   region::Id id;
   bool open = true;
-  uint32_t pins = 0;         // pins through this holder: given back when it is collected
+  uint32_t pins = 0;  // pins through this holder: given back when it is collected
 };
 
 // A new object around a holder that the table has counted already; on failure the holder is let go.

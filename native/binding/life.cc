@@ -68,8 +68,8 @@ bool IsObjectName(const char* name) {
   if (length == 0 || length > 200) return false;
   for (size_t i = 0; i < length; ++i) {
     const char c = name[i];
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                       c == '_' || c == '-';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     if (!plain) return false;
   }
   return true;
@@ -198,8 +198,7 @@ Napi::Value Release(const Napi::CallbackInfo& info) {
     const bool detached = arguments.Flag(2);
     if (!arguments.ok()) return BadArgument(env);
     bool corrupted = false;
-    const Status released =
-        region::Release(holder->id, claimed, detached, Environment::Of(env)->caller(), &corrupted);
+    const Status released = region::Release(holder->id, claimed, detached, Environment::Of(env)->caller(), &corrupted);
     if (!released.ok()) return Failure(env, released);
     holder->open = false;
     return BooleanOf(env, corrupted);

@@ -98,11 +98,10 @@ Napi::Value FlushLater(const Napi::CallbackInfo& info) {
     }
     napi_value name = nullptr;
     napi_value promise = nullptr;
-    const bool queued =
-        napi_create_string_utf8(env, "nebula-memory flush", NAPI_AUTO_LENGTH, &name) == napi_ok &&
-        napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
-        napi_create_async_work(env, nullptr, name, &RunFlush, &EndFlush, job, &job->work) == napi_ok &&
-        napi_queue_async_work(env, job->work) == napi_ok;
+    const bool queued = napi_create_string_utf8(env, "nebula-memory flush", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+                        napi_create_promise(env, &job->deferred, &promise) == napi_ok &&
+                        napi_create_async_work(env, nullptr, name, &RunFlush, &EndFlush, job, &job->work) == napi_ok &&
+                        napi_queue_async_work(env, job->work) == napi_ok;
     if (queued) return Napi::Value(env, promise);
     region::Unpin(holder->id);
     delete job;
@@ -163,8 +162,8 @@ Napi::Value Protect(const Napi::CallbackInfo& info) {
     Arguments arguments(info);
     const uint32_t access = arguments.Word(1);
     if (!arguments.ok() || access > static_cast<uint32_t>(platform::Access::kReadWrite)) return BadArgument(env);
-    return Done(env, region::ProtectRegion(holder->id, static_cast<platform::Access>(access),
-                                           Environment::Of(env)->caller()));
+    return Done(
+        env, region::ProtectRegion(holder->id, static_cast<platform::Access>(access), Environment::Of(env)->caller()));
   });
 }
 

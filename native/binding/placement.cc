@@ -25,8 +25,8 @@ Napi::Value SetPolicy(const Napi::CallbackInfo& info) {
       if (node >= platform::kMaxNodes) return BadArgument(info.Env());
       nodes.Set(node);
     }
-    return Done(info.Env(), region::SetPolicy(holder->id, offset, length, static_cast<platform::Policy>(policy),
-                                              nodes, move));
+    return Done(info.Env(),
+                region::SetPolicy(holder->id, offset, length, static_cast<platform::Policy>(policy), nodes, move));
   });
 }
 
@@ -41,8 +41,8 @@ Napi::Value QueryNodes(const Napi::CallbackInfo& info) {
     const bool aligned = reinterpret_cast<uintptr_t>(out) % sizeof(int) == 0;
     if (!arguments.ok() || !aligned) return BadArgument(info.Env());
     uint64_t pages = 0;
-    const Status read = region::QueryNodes(holder->id, offset, length, reinterpret_cast<int*>(out),
-                                           bytes / sizeof(int), &pages);
+    const Status read =
+        region::QueryNodes(holder->id, offset, length, reinterpret_cast<int*>(out), bytes / sizeof(int), &pages);
     return read.ok() ? NumberOf(info.Env(), pages) : Failure(info.Env(), read);
   });
 }
@@ -82,8 +82,8 @@ Napi::Value RunOn(const Napi::CallbackInfo& info) {
   const uint8_t* cells = arguments.Bytes(0, &bytes);
   const bool aligned = reinterpret_cast<uintptr_t>(cells) % sizeof(uint32_t) == 0;
   if (!arguments.ok() || bytes == 0 || !aligned) return BadArgument(info.Env());
-  return Done(info.Env(), platform::RunOnProcessors(reinterpret_cast<const uint32_t*>(cells),
-                                                    bytes / sizeof(uint32_t)));
+  return Done(info.Env(),
+              platform::RunOnProcessors(reinterpret_cast<const uint32_t*>(cells), bytes / sizeof(uint32_t)));
 }
 
 }  // namespace

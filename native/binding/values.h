@@ -14,8 +14,8 @@ class Arguments {
  public:
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
-  uint64_t Size(size_t index);                        // an integer from 0 to 2^53 - 1
-  uint32_t Word(size_t index);                        // an integer from 0 to 2^32 - 1
+  uint64_t Size(size_t index);  // an integer from 0 to 2^53 - 1
+  uint32_t Word(size_t index);  // an integer from 0 to 2^32 - 1
   int32_t Integer(size_t index);
   bool Flag(size_t index);
   const char* Text(size_t index, char* out, size_t capacity);  // no NUL inside, fits

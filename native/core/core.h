@@ -39,13 +39,15 @@ struct Status {
 };
 
 inline Status Ok() { return Status{}; }
-inline Status Fail(Code code, const char* call = nullptr, uint64_t detail = 0) {
-  return Status{code, 0, call, detail};
-}
+inline Status Fail(Code code, const char* call = nullptr, uint64_t detail = 0) { return Status{code, 0, call, detail}; }
 inline Status SystemFailure(const char* call, int error) { return Status{Code::kSystem, error, call, 0}; }
 
 // Sums and roundings that report overflow instead of wrapping.
-inline bool CheckedAdd(uint64_t a, uint64_t b, uint64_t* out) { return !__builtin_add_overflow(a, b, out); }
+inline bool CheckedAdd(uint64_t a, uint64_t b, uint64_t* out) {
+  if (a > UINT64_MAX - b) return false;
+  *out = a + b;
+  return true;
+}
 
 inline bool IsPowerOfTwo(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
 

@@ -22,15 +22,15 @@ namespace nebula::platform {
 
 // Facts that do not change while the process lives. 0 or false: not here.
 struct Capabilities {
-  uint64_t page_bytes;                // the base page
-  uint64_t granularity_bytes;         // file offsets and addresses are multiples of this (64 KiB on Windows)
-  uint64_t default_huge_bytes;        // hugetlb / large page default size
-  uint64_t transparent_huge_bytes;    // size of a transparent huge page (PMD)
-  bool atomic_tombstone;              // Tombstone() replaces pages with no moment at which they are unmapped
-  bool numa;                          // placement calls exist (they may still be refused)
-  bool shared_futex;                  // WaitOnAddress works between processes
-  bool fault_guard;                   // a fault on a mapped file can be turned into a zero page
-  const char* name;                   // "linux", "posix", "windows", "fallback"
+  uint64_t page_bytes;              // the base page
+  uint64_t granularity_bytes;       // file offsets and addresses are multiples of this (64 KiB on Windows)
+  uint64_t default_huge_bytes;      // hugetlb / large page default size
+  uint64_t transparent_huge_bytes;  // size of a transparent huge page (PMD)
+  bool atomic_tombstone;            // Tombstone() replaces pages with no moment at which they are unmapped
+  bool numa;                        // placement calls exist (they may still be refused)
+  bool shared_futex;                // WaitOnAddress works between processes
+  bool fault_guard;                 // a fault on a mapped file can be turned into a zero page
+  const char* name;                 // "linux", "posix", "windows", "fallback"
 };
 const Capabilities& GetCapabilities();
 
@@ -75,10 +75,10 @@ enum class Access : uint8_t { kNone, kRead, kReadWrite };
 
 // A private anonymous mapping: reads as zeros, costs pages when touched.
 struct AnonymousRequest {
-  uint64_t bytes;      // multiple of the page size used
-  uint64_t align;      // power of two >= page size; 0 = the page size
-  uint64_t huge_bytes; // 0 = base pages, else the hugetlb / large page size
-  int node;            // preferred NUMA node where placement can only be given at map time (Windows); -1 = none
+  uint64_t bytes;       // multiple of the page size used
+  uint64_t align;       // power of two >= page size; 0 = the page size
+  uint64_t huge_bytes;  // 0 = base pages, else the hugetlb / large page size
+  int node;             // preferred NUMA node where placement can only be given at map time (Windows); -1 = none
 };
 Status MapAnonymous(const AnonymousRequest& request, void** out);
 
@@ -91,8 +91,9 @@ Status CommitInto(void* address, uint64_t bytes);
 Status Unmap(void* address, uint64_t bytes);
 
 // Lays a private zero mapping over the range: every later read gives zeros, every write is harmless, the pages go
-// back to the OS at once. `source` says what lies there. Where atomic_tombstone is false a racing access of another
-// thread may fault (private memory) or keep seeing the old pages (shared views).
+// back to the OS at once (large pages of Windows: with Unmap()). `source` says what lies there. Where atomic_tombstone
+// is false a racing access may still see old bytes, never a fault, and kUnsupported for kObject means that the view
+// stays as it is until Unmap().
 enum class Backing : uint8_t { kAnonymous, kHuge, kObject };
 Status Tombstone(void* address, uint64_t bytes, Backing source);
 
@@ -108,9 +109,30 @@ Status Protect(void* address, uint64_t bytes, Access access);
 
 // Advice in our own numbers, so that no OS header is needed above.
 enum class Advice : uint8_t {
-  kNormal, kRandom, kSequential, kWillNeed, kDontNeed, kFree, kCold, kPageOut,
-  kHuge, kNoHuge, kCollapse, kDump, kNoDump, kFork, kNoFork, kWipeOnFork, kKeepOnFork,
-  kMerge, kNoMerge, kPopulateRead, kPopulateWrite, kRemove, kGuard, kNoGuard,
+  kNormal,
+  kRandom,
+  kSequential,
+  kWillNeed,
+  kDontNeed,
+  kFree,
+  kCold,
+  kPageOut,
+  kHuge,
+  kNoHuge,
+  kCollapse,
+  kDump,
+  kNoDump,
+  kFork,
+  kNoFork,
+  kWipeOnFork,
+  kKeepOnFork,
+  kMerge,
+  kNoMerge,
+  kPopulateRead,
+  kPopulateWrite,
+  kRemove,
+  kGuard,
+  kNoGuard,
 };
 inline constexpr int kAdviceCount = static_cast<int>(Advice::kNoGuard) + 1;
 Status Advise(void* address, uint64_t bytes, Advice advice);
@@ -136,10 +158,10 @@ using File = intptr_t;  // a descriptor or HANDLE
 inline constexpr File kNoFile = -1;
 
 struct OpenRequest {
-  const char* path;   // UTF-8
-  bool write;         // false: read only
-  bool create;        // make it when missing
-  bool exclusive;     // with create: fail when present
+  const char* path;  // UTF-8
+  bool write;        // false: read only
+  bool create;       // make it when missing
+  bool exclusive;    // with create: fail when present
 };
 Status OpenFile(const OpenRequest& request, File* out);
 void CloseFile(File file);
@@ -168,12 +190,12 @@ Status OpenRemoteObject(uint64_t process_id, uint64_t descriptor, File* out);
 enum class Sharing : uint8_t { kCopyOnWrite, kShared, kSharedSync /* MAP_SYNC, DAX only */ };
 struct ObjectRequest {
   File file;
-  uint64_t offset;     // multiple of granularity_bytes
-  uint64_t bytes;      // multiple of the page size
+  uint64_t offset;  // multiple of granularity_bytes
+  uint64_t bytes;   // multiple of the page size
   Sharing sharing;
   Access access;
-  uint64_t huge_bytes; // 0 = base pages
-  void* at;            // null = anywhere, else inside a Reserve()d range that it replaces
+  uint64_t huge_bytes;  // 0 = base pages
+  void* at;             // null = anywhere, else inside a Reserve()d range that it replaces
 };
 Status MapObject(const ObjectRequest& request, void** out);
 // Windows unmaps views by another call than private memory; elsewhere the same as Unmap.
@@ -183,7 +205,13 @@ Status FlushObject(File file, void* address, uint64_t bytes, bool wait);
 // ---- placement (NUMA) ------------------------------------------------------------------------------------------
 
 enum class Policy : uint8_t {
-  kDefault = 0, kPreferred = 1, kBind = 2, kInterleave = 3, kLocal = 4, kPreferredMany = 5, kWeightedInterleave = 6,
+  kDefault = 0,
+  kPreferred = 1,
+  kBind = 2,
+  kInterleave = 3,
+  kLocal = 4,
+  kPreferredMany = 5,
+  kWeightedInterleave = 6,
 };
 inline constexpr int kMaxNodes = 1024;
 struct NodeMask {
@@ -219,9 +247,30 @@ uint64_t FileBytesInSignal(File file);
 // ---- what works here, found by trying --------------------------------------------------------------------------
 
 enum class Feature : uint8_t {
-  kMemfd, kMemfdSecret, kPopulateWrite, kCollapse, kGuardPages, kMoveKeepingZeros, kHuge2MiB, kHuge1GiB,
-  kTransparentHuge, kLock, kNumaPolicy, kNumaQuery, kPreferredMany, kWeightedInterleave, kNoDump, kWipeOnFork,
-  kCold, kPageOut, kFutex, kFaultGuard, kNamedObjects, kRangeNames, kPressureTrigger, kMergeable,
+  kMemfd,
+  kMemfdSecret,
+  kPopulateWrite,
+  kCollapse,
+  kGuardPages,
+  kMoveKeepingZeros,
+  kHuge2MiB,
+  kHuge1GiB,
+  kTransparentHuge,
+  kLock,
+  kNumaPolicy,
+  kNumaQuery,
+  kPreferredMany,
+  kWeightedInterleave,
+  kNoDump,
+  kWipeOnFork,
+  kCold,
+  kPageOut,
+  kFutex,
+  kFaultGuard,
+  kNamedObjects,
+  kRangeNames,
+  kPressureTrigger,
+  kMergeable,
 };
 inline constexpr int kFeatureCount = static_cast<int>(Feature::kMergeable) + 1;
 // Tries the feature on a page of its own and undoes it. ok() = available.

@@ -36,10 +36,9 @@ Status MapPages(const Spec& spec, const Region* region, uint64_t bytes, Placed* 
     platform::Sharing sharing = platform::Sharing::kShared;
     if (region->copy_on_write) sharing = platform::Sharing::kCopyOnWrite;
     if (region->sync) sharing = platform::Sharing::kSharedSync;
-    mapped = platform::MapObject(
-        platform::ObjectRequest{region->file, region->file_offset, bytes, sharing, Access::kReadWrite,
-                                region->huge_bytes, at},
-        &out->base);
+    mapped = platform::MapObject(platform::ObjectRequest{region->file, region->file_offset, bytes, sharing,
+                                                         Access::kReadWrite, region->huge_bytes, at},
+                                 &out->base);
   } else if (at != nullptr) {
     mapped = platform::CommitInto(at, bytes);
     out->base = at;

@@ -18,11 +18,11 @@ class MappingBudget {
  private:
   void Start();
 
-  uint64_t limit_ = 0;      // 0 = none known
-  uint64_t foreign_ = 0;    // what the process held before our first region
-  uint64_t live_ = 0;       // an upper bound of ours: neighbors that merged count twice
-  uint64_t counted_ = 0;    // what the OS said at the last count
-  uint64_t changes_ = 0;    // how many more there can be since: maps, and unmaps that split a merged mapping
+  uint64_t limit_ = 0;    // 0 = none known
+  uint64_t foreign_ = 0;  // what the process held before our first region
+  uint64_t live_ = 0;     // an upper bound of ours: neighbors that merged count twice
+  uint64_t counted_ = 0;  // what the OS said at the last count
+  uint64_t changes_ = 0;  // how many more there can be since: maps, and unmaps that split a merged mapping
   bool started_ = false;
 };
 

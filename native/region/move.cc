@@ -40,10 +40,9 @@ Status MapObjectAt(const Region* region, uint64_t bytes, void* at) {
   if (region->copy_on_write) sharing = platform::Sharing::kCopyOnWrite;
   if (region->sync) sharing = platform::Sharing::kSharedSync;
   void* got = nullptr;
-  return platform::MapObject(
-      platform::ObjectRequest{region->file, region->file_offset, bytes, sharing, Access::kReadWrite,
-                              region->huge_bytes, at},
-      &got);
+  return platform::MapObject(platform::ObjectRequest{region->file, region->file_offset, bytes, sharing,
+                                                     Access::kReadWrite, region->huge_bytes, at},
+                             &got);
 }
 
 // The region's pages, `bytes` long, at a new place. pre: claimed; on failure nothing changed for the region.
@@ -144,7 +143,10 @@ Status ProtectRegion(Id id, Access access, const Caller& caller) {
   }
   const Status done =
       platform::Protect(reinterpret_cast<void*>(region->range->base.load()), region->mapped_bytes, access);
-  if (done.ok()) region->access = access;
+  if (done.ok()) {
+    platform::MutexGuard guard(GetTable().lock);
+    region->access = access;
+  }
   return done;
 }
 
@@ -185,6 +187,7 @@ Status Remap(Id id, uint64_t bytes, const Caller& caller) {
       if (!moved.ok()) return moved;
     }
   }
+  platform::MutexGuard guard(GetTable().lock);
   region->bytes = bytes;
   return Ok();
 }

@@ -30,6 +30,11 @@ Status OnPages(Id id, uint64_t offset, uint64_t length, Work work) {
   return work(use, address, bytes);
 }
 
+void SetLocked(const Use& use, bool locked) {
+  platform::MutexGuard guard(GetTable().lock);
+  use.region()->locked = locked;
+}
+
 Status NeedAccess(const Use& use, Access access) {
   const bool enough = use->access == Access::kReadWrite || (access == Access::kRead && use->access == Access::kRead);
   return enough ? Ok() : Fail(Code::kState, "access");
@@ -69,7 +74,7 @@ Status Lock(Id id, uint64_t offset, uint64_t length, bool on_fault) {
     if (!charged.ok()) return charged;
     const Status locked = platform::LockPages(address, bytes, on_fault);
     if (locked.ok()) {
-      use.region()->locked = true;
+      SetLocked(use, true);
     } else if (!use->locked) {
       platform::UnlockPages(address, bytes);  // a refused lock can leave a part of it locked
     }
@@ -82,7 +87,7 @@ Status Unlock(Id id, uint64_t offset, uint64_t length) {
     const Status charged = ChargeSplit(use, bytes);
     if (!charged.ok()) return charged;
     const Status unlocked = platform::UnlockPages(address, bytes);
-    if (unlocked.ok() && bytes >= use->mapped_bytes) use.region()->locked = false;
+    if (unlocked.ok() && bytes >= use->mapped_bytes) SetLocked(use, false);
     return unlocked;
   });
 }
@@ -97,8 +102,7 @@ Status Decommit(Id id, uint64_t offset, uint64_t length, uint64_t* given) {
   uint64_t start = 0;
   if (!AlignUp(offset, use->page_bytes, &start)) return Fail(Code::kInvalid, "range");
   // The last page of the region is whole although the user's bytes end inside it.
-  const uint64_t end =
-      offset + length == use->bytes ? use->mapped_bytes : AlignDown(offset + length, use->page_bytes);
+  const uint64_t end = offset + length == use->bytes ? use->mapped_bytes : AlignDown(offset + length, use->page_bytes);
   if (start >= end) return Ok();
   void* address = use.base() + start;
   const bool shared_memory = use->kind == Kind::kShared;

@@ -12,7 +12,7 @@ struct Waiting {
 };
 
 struct Environment {
-  uint64_t serial;         // 0 = free
+  uint64_t serial;  // 0 = free
   uint64_t idle_seen_ms;
 };
 

@@ -55,6 +55,7 @@ void PlaceRange(Range* range, void* outer, uint64_t outer_bytes, void* base, uin
 
 namespace {
 
+// Takes no lock: nobody else refers to the range any more.
 void UnmapWhole(Range* range) {
   void* outer = reinterpret_cast<void*>(range->outer);
   // Cleared first: a fault handler must not repair what somebody else may map here next.
@@ -115,17 +116,19 @@ void Retire(Range* range, const Caller& caller, bool detached) {
       range->since_ms = platform::MonotonicMs();
     }
     unseen = range->stores == 0 && !range->detached && !range->doubtful;
-    if (unseen) {
-      UnmapWhole(range);
-      DropRange(range);
-      return;
-    }
+  }
+  if (unseen) {
+    UnmapWhole(range);  // long for touched gigabytes, so without the lock
+    platform::MutexGuard guard(table.lock);
+    DropRange(range);
+    return;
   }
   // Views exist. The range cannot be finished by a finalizer meanwhile, because it is not marked as retired yet.
   platform::Tombstone(base, bytes, range->backing);
   platform::MutexGuard guard(table.lock);
   range->file.store(platform::kNoFile, std::memory_order_relaxed);
-  if (range->backing != platform::Backing::kObject || platform::GetCapabilities().atomic_tombstone) {
+  // Elsewhere the same mapping stays, with zeros in it or as it was.
+  if (platform::GetCapabilities().atomic_tombstone) {
     range->backing = platform::Backing::kAnonymous;
     range->page_bytes.store(platform::GetCapabilities().page_bytes, std::memory_order_relaxed);
     TrimToBase(range);

@@ -21,15 +21,15 @@ struct Range {
   uint32_t index;
   uint32_t next_free;
   uint32_t stores;
-  uint32_t mappings;           // charged to the budget
-  uintptr_t outer;             // base without the guard page before it
+  uint32_t mappings;  // charged to the budget
+  uintptr_t outer;    // base without the guard page before it
   uint64_t outer_bytes;
   platform::Backing backing;
-  bool exposed;                // a store was ever made
-  bool retired;                // no region lies here any more
-  bool detached;               // stores were detached from under possible users: quarantine
-  bool doubtful;               // a store may have escaped: the addresses are never given back
-  bool idle;                   // the caller's loop was idle at the last detach
+  bool exposed;   // a store was ever made
+  bool retired;   // no region lies here any more
+  bool detached;  // stores were detached from under possible users: quarantine
+  bool doubtful;  // a store may have escaped: the addresses are never given back
+  bool idle;      // the caller's loop was idle at the last detach
   uint64_t env;
   uint64_t since_ms;
 };

@@ -33,18 +33,18 @@ struct Range;  // opaque; its memory is never given back, so that a signal handl
 
 // Who calls, as far as the quarantine must know. An env is one Node environment (main thread or worker).
 struct Caller {
-  uint64_t env = 0;          // serial of the environment, never reused
-  bool idle = false;         // its event loop has no request in flight: no other thread works on its buffers
+  uint64_t env = 0;   // serial of the environment, never reused
+  bool idle = false;  // its event loop has no request in flight: no other thread works on its buffers
 };
 
 // What a new region is made of.
 struct Spec {
   Kind kind = Kind::kAnonymous;
-  uint64_t bytes = 0;          // what the user asked for; kFile: 0 = to the end of the file
-  uint64_t align = 0;          // anonymous only; 0 = page
-  uint64_t huge_bytes = 0;     // 0 = base pages
-  bool guard = false;          // inaccessible pages on both sides
-  int node = -1;               // placement at map time, where the platform can do it only then
+  uint64_t bytes = 0;       // what the user asked for; kFile: 0 = to the end of the file
+  uint64_t align = 0;       // anonymous only; 0 = page
+  uint64_t huge_bytes = 0;  // 0 = base pages
+  bool guard = false;       // inaccessible pages on both sides
+  int node = -1;            // placement at map time, where the platform can do it only then
   // kFile
   const char* path = nullptr;
   uint64_t offset = 0;
@@ -52,8 +52,8 @@ struct Spec {
   bool writable_file = false;  // with shared_file
   bool create = false;
   bool exclusive = false;
-  bool sync = false;           // MAP_SYNC
-  bool extend = false;         // grow the file when it is shorter than offset + bytes
+  bool sync = false;    // MAP_SYNC
+  bool extend = false;  // grow the file when it is shorter than offset + bytes
   // kShared
   const char* name = nullptr;  // null = without a name
   bool open_existing = false;
@@ -67,9 +67,9 @@ struct Info {
   bool locked, guarded, exposed, secret_memory, shared_object;
   uint64_t bytes, mapped_bytes, page_bytes, huge_bytes;
   uint64_t holders, pins, stores, faults;
-  uint64_t address;       // for /proc/self/smaps and numa_maps; never used to reach memory
+  uint64_t address;  // for /proc/self/smaps and numa_maps; never used to reach memory
   uint64_t file_bytes, file_identity;
-  int64_t file;           // descriptor, -1 = none
+  int64_t file;  // descriptor, -1 = none
 };
 
 // ---- life ------------------------------------------------------------------------------------------------------
@@ -149,8 +149,8 @@ struct Totals {
 void ReadTotals(Totals* out);
 
 struct QuarantineTimes {
-  uint64_t idle_ms = 1000;     // nothing was in flight when the view was detached
-  uint64_t busy_ms = 600000;   // something was, and the event loop was never seen idle since
+  uint64_t idle_ms = 1000;    // nothing was in flight when the view was detached
+  uint64_t busy_ms = 600000;  // something was, and the event loop was never seen idle since
 };
 void ConfigureQuarantine(const QuarantineTimes& times);
 void ConfigureMappingLimit(uint64_t mappings);  // 0 = half of the system's

@@ -95,7 +95,8 @@ Claim::~Claim() {
 
 Status Create(const Spec& spec, Id* out) {
   Table& table = GetTable();
-  GuardFaults();
+  // Private base pages cannot vanish below a view; everything else can.
+  if (spec.kind != Kind::kAnonymous || spec.huge_bytes != 0) GuardFaults();
   Region* region = nullptr;
   uint32_t slot = 0;
   {
@@ -193,8 +194,8 @@ Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* c
   }
   if (region->kind == Kind::kSecret) {
     void* base = reinterpret_cast<void*>(region->range->base.load());
-    const bool opened = region->access == Access::kReadWrite ||
-                        platform::Protect(base, region->mapped_bytes, Access::kReadWrite).ok();
+    const bool opened =
+        region->access == Access::kReadWrite || platform::Protect(base, region->mapped_bytes, Access::kReadWrite).ok();
     if (opened) {
       *corrupted = !CanaryIntact(region);
       std::memset(base, 0, region->mapped_bytes);
@@ -211,9 +212,10 @@ void Collected(Id id, const Caller& caller) {
     platform::MutexGuard guard(GetTable().lock);
     region = Lookup(id);
     if (region == nullptr) return;
+    // A call in progress holds its Region object, so this does not happen; if it did, keeping the pages is harmless.
+    if (region->uses != 0 && region->holders == 1) return;
     region->holders -= 1;
     if (region->holders != 0) return;
-    // A thread inside a call holds a Region object too, so there is no use left; a pin may have been forgotten.
     if (region->range->stores != 0) {
       // Views live on without their region. The last store ends it.
       Range* range = region->range;

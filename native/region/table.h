@@ -6,13 +6,13 @@
 namespace nebula::region {
 
 struct Region {
-  uint32_t generation;     // odd while alive, so that a zeroed entry is not
+  uint32_t generation;  // odd while alive, so that a zeroed entry is not
   uint32_t next_free;
   Kind kind;
   Access access;
   bool locked, guarded, huge, claimed, shared_file, copy_on_write, secret_memory, sync;
-  uint64_t bytes;          // the user's length
-  uint64_t mapped_bytes;   // whole pages from base on
+  uint64_t bytes;         // the user's length
+  uint64_t mapped_bytes;  // whole pages from base on
   uint64_t page_bytes;
   uint64_t huge_bytes;
   File file;

@@ -1,7 +1,7 @@
 // The one list of native sources per operating system; binding.gyp, CMakeLists.txt and the cross builds ask here.
 //
-//   node native/scripts/sources.mjs linux|mac|win|fallback [--hosted] [--core]   prints the files, one a line
-//   node native/scripts/sources.mjs --hash                                       prints the SHA-256 of all sources
+//   node native/scripts/sources.mjs linux|mac|bsd|win|fallback [--hosted] [--core]   prints the files, one a line
+//   node native/scripts/sources.mjs --hash                                           prints the SHA-256 of all sources
 //
 // --hosted leaves out the freestanding C++ runtime (sanitizer builds link a real one); --core leaves out the
 // binding, for tests of the native core that run without Node.
@@ -17,7 +17,8 @@ const DELAY_LOAD_HOOK = 'native/binding/windows_delay_load.cc';
 
 const PLATFORM_FOLDERS = {
   linux: ['posix', 'linux'],
-  mac: ['posix', 'darwin'],
+  mac: ['posix', 'bsd'],
+  bsd: ['posix', 'bsd'],
   win: ['windows'],
   fallback: ['fallback'],
 };

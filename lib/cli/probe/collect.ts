@@ -1,5 +1,5 @@
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
-import type { Capabilities, ProcessMemory, Sysroot, Topology } from '../../platform';
+import type { Capabilities, ProcessMemory, Sysroot } from '../../platform';
 import { explainError } from '../errors';
 import { hostUnknowns, NOT_IN_COPY, readHost } from '../host';
 import { type Unknown, within } from '../unknown';
@@ -40,7 +40,7 @@ export function collect(sysroot: Sysroot, parts: readonly Part[]): ProbeData {
     }
   }
 
-  const topology = read('topology', () => readTopology(platform, sysroot));
+  const topology = read('topology', () => platform.readTopology(sysroot));
   const hugePages = read('hugePages', () => platform.readHugePages(sysroot));
   const limits = read('limits', () => platform.readLimits(sysroot));
   const pressure = read('pressure', () => platform.readPressure(sysroot));
@@ -51,14 +51,7 @@ export function collect(sysroot: Sysroot, parts: readonly Part[]): ProbeData {
   const capabilities = attempt<Capabilities>('capabilities', () => platform.memory.capabilities());
   const sample = attempt<Sample>('sample', () => mapSample(platform));
   const numa = has('numa') ? readNuma(platform, sysroot, degraded) : undefined;
-  return prune({
-    ...{ host, topology, numa, hugePages, limits, pressure, process: memory, heap, capabilities, sample },
-    degraded: sysroot.root === '/' ? degraded : degraded.filter(({ field }) => field !== 'topology.pageBytes' || !isHere),
-  });
-}
-
-function readTopology(platform: Platform, sysroot: Sysroot): Topology {
-  return platform.readTopology(sysroot);
+  return { host, topology, numa, hugePages, limits, pressure, process: memory, heap, capabilities, sample, degraded };
 }
 
 function readHeap(): HeapNumbers {
@@ -72,12 +65,10 @@ function readHeap(): HeapNumbers {
 }
 
 function mapSample({ Region }: Platform): Sample {
-  const start = process.hrtime.bigint();
   const region = Region.map(SAMPLE_BYTES, { pages: 'huge', populate: true, name: 'probe' });
-  const durationNs = Number(process.hrtime.bigint() - start);
   try {
     const { asked, got, fallbacks } = region.placement;
-    return { byteLength: region.byteLength, asked, got, fallbacks, durationNs };
+    return { byteLength: region.byteLength, asked, got, fallbacks };
   } finally {
     region.free();
   }
@@ -108,10 +99,4 @@ function readCounters({ parseKeyed }: Platform, sysroot: Sysroot): NodeCounters[
         ...{ interleaveHit: get('interleave_hit'), local: get('local_node'), other: get('other_node') },
       };
     });
-}
-
-/** Parts that were not asked for are no keys at all. */
-function prune(data: { [Key in keyof ProbeData]: ProbeData[Key] | undefined } & Pick<ProbeData, 'host' | 'degraded'>): ProbeData {
-  const entries = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as unknown as ProbeData;
 }

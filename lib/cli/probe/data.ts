@@ -43,8 +43,6 @@ export interface Sample {
   readonly asked: Placement['asked'];
   readonly got: Placement['got'];
   readonly fallbacks: readonly Fallback[];
-  /** Mapping and populating, in nanoseconds. */
-  readonly durationNs: number;
 }
 
 /** What was read for a screen; a part that was not asked for is undefined, one that cannot be had is null. */

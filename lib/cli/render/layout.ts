@@ -49,11 +49,14 @@ function spread(value: Rich): readonly (string | { text: string; tone?: Tone | u
 }
 
 /** A share as a bar: filled cells for the used part. Never the only carrier of the number. */
-export function bar(view: View, ratio: number, cells: number): string {
+export function bar(view: View, ratio: number, cells: number, tone: Tone = fullness(ratio)): string {
   const { full, empty } = glyphs(view);
   const used = Math.min(cells, Math.max(ratio > 0 ? 1 : 0, Math.round(ratio * cells)));
-  const tone = ratio >= 0.95 ? 'bad' : ratio >= 0.85 ? 'warn' : 'good';
   return paint(view, tone, full.repeat(used)) + paint(view, 'dim', empty.repeat(cells - used));
+}
+
+function fullness(ratio: number): Tone {
+  return ratio >= 0.95 ? 'bad' : ratio >= 0.85 ? 'warn' : 'good';
 }
 
 export interface TreeNode {

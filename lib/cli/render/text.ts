@@ -73,15 +73,23 @@ function breakLines(text: string, width: number): [number, number][] {
 
 /** At a blank; else behind a sign inside a path or a list, so that no piece is torn; else anywhere. */
 function breakAt(text: string, start: number, width: number): { end: number; next: number } {
-  const blank = text.lastIndexOf(' ', start + width);
+  let blank = text.lastIndexOf(' ', start + width);
+  while (blank > start && isInsideQuantity(text, blank)) blank = text.lastIndexOf(' ', blank - 1);
   if (blank > start) {
     const end = text.slice(start, blank).trimEnd().length + start;
     if (end > start) return { end, next: skipBlanks(text, blank) };
   }
   const piece = text.slice(start, start + width);
-  const sign = Math.max(...['/', ',', '.', '_', '-'].map((char) => piece.lastIndexOf(char)));
+  const last = (signs: readonly string[]): number => Math.max(...signs.map((sign) => piece.lastIndexOf(sign)));
+  const between = last(['/', ',']);
+  const sign = between > 0 ? between : last(['.', '_', '-']);
   const end = start + (sign > 0 ? sign + 1 : width);
   return { end, next: skipBlanks(text, end) };
+}
+
+/** A number and its unit stay together. */
+function isInsideQuantity(text: string, blank: number): boolean {
+  return /\d/.test(text[blank - 1] ?? '') && /^(?:[KMGTP]iB|B|[mun]?s|min|h)\b/.test(text.slice(blank + 1, blank + 5));
 }
 
 function skipBlanks(text: string, from: number): number {

@@ -49,7 +49,7 @@ export function size(view: View, bytes: number | null): string {
 
 /** A ratio of 0 to 1 as percent with one decimal. */
 export function percent(ratio: number | null): string {
-  return ratio === null ? 'unknown' : `${(ratio * 100).toFixed(1)} %`;
+  return ratio === null ? 'unknown' : `${(ratio * 100).toFixed(1)}%`;
 }
 
 /** A number with its noun: `1 node`, `4 nodes`. */

@@ -38,21 +38,67 @@ export const CODES = Object.freeze({
 });
 
 export const ADVICE = [
-  'normal', 'random', 'sequential', 'willneed', 'dontneed', 'free', 'cold', 'pageout',
-  'hugepage', 'nohugepage', 'collapse', 'dodump', 'dontdump', 'dofork', 'dontfork', 'wipeonfork', 'keeponfork',
-  'mergeable', 'unmergeable', 'populate_read', 'populate_write',
+  'normal',
+  'random',
+  'sequential',
+  'willneed',
+  'dontneed',
+  'free',
+  'cold',
+  'pageout',
+  'hugepage',
+  'nohugepage',
+  'collapse',
+  'dodump',
+  'dontdump',
+  'dofork',
+  'dontfork',
+  'wipeonfork',
+  'keeponfork',
+  'mergeable',
+  'unmergeable',
+  'populate_read',
+  'populate_write',
 ] as const;
 /** madvise in the kernel's own words. */
 export type Advice = (typeof ADVICE)[number];
 
-export const POLICIES = ['default', 'preferred', 'bind', 'interleave', 'local', 'preferredMany', 'weightedInterleave'] as const;
+export const POLICIES = [
+  'default',
+  'preferred',
+  'bind',
+  'interleave',
+  'local',
+  'preferredMany',
+  'weightedInterleave',
+] as const;
 export type PolicyName = (typeof POLICIES)[number];
 
 export const FEATURES = [
-  'memfd', 'memfdSecret', 'populateWrite', 'collapse', 'guardPages', 'moveKeepingZeros', 'hugePages2MiB',
-  'hugePages1GiB', 'transparentHugePages', 'lock', 'numaPolicy', 'numaQuery', 'preferredMany', 'weightedInterleave',
-  'excludeFromDump', 'wipeOnFork', 'cold', 'pageOut', 'futex', 'faultGuard', 'namedShared', 'rangeNames',
-  'pressureTrigger', 'mergeable',
+  'memfd',
+  'memfdSecret',
+  'populateWrite',
+  'collapse',
+  'guardPages',
+  'moveKeepingZeros',
+  'hugePages2MiB',
+  'hugePages1GiB',
+  'transparentHugePages',
+  'lock',
+  'numaPolicy',
+  'numaQuery',
+  'preferredMany',
+  'weightedInterleave',
+  'excludeFromDump',
+  'wipeOnFork',
+  'cold',
+  'pageOut',
+  'futex',
+  'faultGuard',
+  'namedShared',
+  'rangeNames',
+  'pressureTrigger',
+  'mergeable',
 ] as const;
 export type FeatureName = (typeof FEATURES)[number];
 
@@ -127,8 +173,15 @@ type Spanned = (holder: NativeHolder, offset: number, length: number) => Fallibl
 export interface NativeBinding {
   mapAnonymous(bytes: number, align: number, hugeBytes: number, guard: boolean, node: number): Fallible<NativeHolder>;
   mapFile(
-    path: string, offset: number, bytes: number, shared: boolean, writable: boolean, create: boolean,
-    exclusive: boolean, sync: boolean, extend: boolean,
+    path: string,
+    offset: number,
+    bytes: number,
+    shared: boolean,
+    writable: boolean,
+    create: boolean,
+    exclusive: boolean,
+    sync: boolean,
+    extend: boolean,
   ): Fallible<NativeHolder>;
   mapShared(bytes: number, hugeBytes: number): Fallible<NativeHolder>;
   mapNamed(name: string, bytes: number, create: boolean): Fallible<NativeHolder>;
@@ -172,7 +225,12 @@ export interface NativeBinding {
   notify(holder: NativeHolder, offset: number, count: number): Fallible<number>;
 
   setPolicy(
-    holder: NativeHolder, offset: number, length: number, policy: number, nodeIds: Uint8Array, move: boolean,
+    holder: NativeHolder,
+    offset: number,
+    length: number,
+    policy: number,
+    nodeIds: Uint8Array,
+    move: boolean,
   ): Fallible<undefined>;
   queryNodes(holder: NativeHolder, offset: number, length: number, out: Uint8Array): Fallible<number>;
   migrate(holder: NativeHolder, offset: number, length: number, node: number): Fallible<number>;

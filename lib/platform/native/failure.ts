@@ -12,8 +12,10 @@ export interface FailureContext {
 }
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
-const { ENOMEM, EAGAIN, EPERM, EACCES, ENOSYS, EINVAL, EMFILE, ENFILE, ENOSPC, EROFS, ENOENT, EEXIST, EISDIR } = constants.errno;
-const { EOPNOTSUPP, ENODEV, EFAULT, EBUSY, EIO, EFBIG, EOVERFLOW, ENAMETOOLONG, ELOOP, ENOTDIR, EDQUOT } = constants.errno;
+const { ENOMEM, EAGAIN, EPERM, EACCES, ENOSYS, EINVAL, EMFILE, ENFILE, ENOSPC, EROFS, ENOENT, EEXIST, EISDIR } =
+  constants.errno;
+const { EOPNOTSUPP, ENODEV, EFAULT, EBUSY, EIO, EFBIG, EOVERFLOW, ENAMETOOLONG, ELOOP, ENOTDIR, EDQUOT } =
+  constants.errno;
 
 export function errnoName(errno: number): string {
   return ERRNO_NAMES.get(errno) ?? `error ${errno}`;
@@ -42,7 +44,7 @@ function ofNuma(call: string, errno: number): Verdict {
   if (errno === EPERM) {
     return {
       code: 'ERR_MEMORY_PERMISSION',
-      reason: 'the call is blocked, most likely by the container\'s seccomp profile',
+      reason: "the call is blocked, most likely by the container's seccomp profile",
       hint: 'Run the container with --cap-add SYS_NICE or a seccomp profile that allows mbind and move_pages.',
     };
   }
@@ -50,7 +52,10 @@ function ofNuma(call: string, errno: number): Verdict {
   if (errno === EINVAL) {
     return {
       code: 'ERR_MEMORY_NUMA_UNAVAILABLE',
-      reason: call === 'sched_setaffinity' ? 'none of these processors is allowed' : 'a node is absent or not allowed, or the kernel is too old for this policy',
+      reason:
+        call === 'sched_setaffinity'
+          ? 'none of these processors is allowed'
+          : 'a node is absent or not allowed, or the kernel is too old for this policy',
       hint: 'memory.topology() lists the nodes that this process may use.',
     };
   }
@@ -61,11 +66,23 @@ function ofFile(errno: number): Verdict {
   switch (errno) {
     case EACCES:
     case EPERM:
-      return { code: 'ERR_MEMORY_PERMISSION', reason: 'permission was denied', hint: 'Check owner and mode of the file and its folders.' };
+      return {
+        code: 'ERR_MEMORY_PERMISSION',
+        reason: 'permission was denied',
+        hint: 'Check owner and mode of the file and its folders.',
+      };
     case EROFS:
-      return { code: 'ERR_MEMORY_PERMISSION', reason: 'the file system is read-only', hint: "Map it with mode 'copy', which writes nothing to the file." };
+      return {
+        code: 'ERR_MEMORY_PERMISSION',
+        reason: 'the file system is read-only',
+        hint: "Map it with mode 'copy', which writes nothing to the file.",
+      };
     case ENOENT:
-      return { code: 'ERR_MEMORY_SYSCALL', reason: 'it does not exist', hint: 'Check the name, or create it (create: true).' };
+      return {
+        code: 'ERR_MEMORY_SYSCALL',
+        reason: 'it does not exist',
+        hint: 'Check the name, or create it (create: true).',
+      };
     case EEXIST:
       return { code: 'ERR_MEMORY_SYSCALL', reason: 'it exists already', hint: 'Open it instead, or unlink it first.' };
     case EISDIR:
@@ -76,7 +93,11 @@ function ofFile(errno: number): Verdict {
       return { code: 'ERR_MEMORY_INVALID_ARGUMENT', reason: 'the path cannot be followed' };
     case ENOSPC:
     case EDQUOT:
-      return { code: 'ERR_MEMORY_OUT_OF_MEMORY', reason: 'the file system is full', hint: 'Free space there, or enlarge it (a tmpfs: mount -o remount,size=…).' };
+      return {
+        code: 'ERR_MEMORY_OUT_OF_MEMORY',
+        reason: 'the file system is full',
+        hint: 'Free space there, or enlarge it (a tmpfs: mount -o remount,size=…).',
+      };
     case EFBIG:
     case EINVAL:
       return { code: 'ERR_MEMORY_TOO_LARGE', reason: 'the file system cannot hold a file of this size' };
@@ -140,31 +161,75 @@ function ofCode(failure: Failure): Verdict {
     case CODES.system:
       return ofSystem(call, errno);
     case CODES.range:
-      if (call === 'empty file') return { code: 'ERR_MEMORY_OUT_OF_RANGE', reason: 'the file is empty', hint: 'Give a length together with create or grow, or write to the file first.' };
-      if (call === 'file') return { code: 'ERR_MEMORY_OUT_OF_RANGE', reason: `it reaches past the end of the file, which holds ${detail} bytes`, hint: "Map less, or let the file grow (mode 'shared', grow: true)." };
+      if (call === 'empty file')
+        return {
+          code: 'ERR_MEMORY_OUT_OF_RANGE',
+          reason: 'the file is empty',
+          hint: 'Give a length together with create or grow, or write to the file first.',
+        };
+      if (call === 'file')
+        return {
+          code: 'ERR_MEMORY_OUT_OF_RANGE',
+          reason: `it reaches past the end of the file, which holds ${detail} bytes`,
+          hint: "Map less, or let the file grow (mode 'shared', grow: true).",
+        };
       return { code: 'ERR_MEMORY_OUT_OF_RANGE', reason: `the range does not lie inside the region of ${detail} bytes` };
     case CODES.freed:
       return { code: 'ERR_MEMORY_FREED', reason: 'the region was freed before' };
     case CODES.stale:
       return call === 'process'
-        ? { code: 'ERR_MEMORY_STALE_HANDLE', reason: 'the handle belongs to another process', hint: 'Only regions made by Region.shared() can be attached from another process.' }
+        ? {
+            code: 'ERR_MEMORY_STALE_HANDLE',
+            reason: 'the handle belongs to another process',
+            hint: 'Only regions made by Region.shared() can be attached from another process.',
+          }
         : { code: 'ERR_MEMORY_STALE_HANDLE', reason: 'its region was freed' };
     case CODES.inUse:
       return call === 'holders'
-        ? { code: 'ERR_MEMORY_IN_USE', reason: `${detail} other holder(s) are attached to it`, hint: 'Free the attachments first.' }
-        : { code: 'ERR_MEMORY_IN_USE', reason: `it is pinned or another thread is inside a call on it (${detail})`, hint: 'Release the pins first, or wait with freeWhenIdle().' };
+        ? {
+            code: 'ERR_MEMORY_IN_USE',
+            reason: `${detail} other holder(s) are attached to it`,
+            hint: 'Free the attachments first.',
+          }
+        : {
+            code: 'ERR_MEMORY_IN_USE',
+            reason: `it is pinned or another thread is inside a call on it (${detail})`,
+            hint: 'Release the pins first, or wait with freeWhenIdle().',
+          };
     case CODES.state:
-      if (call === 'locked') return { code: 'ERR_MEMORY_INVALID_STATE', reason: 'it is locked', hint: 'Call unlock() first.' };
-      if (call === 'kind') return { code: 'ERR_MEMORY_INVALID_STATE', reason: 'there is nothing to write back: only shared file and shared memory regions have an object behind them' };
-      return { code: 'ERR_MEMORY_INVALID_STATE', reason: 'its protection forbids it', hint: "Call protect('readwrite') first, or read() while it is readable." };
+      if (call === 'locked')
+        return { code: 'ERR_MEMORY_INVALID_STATE', reason: 'it is locked', hint: 'Call unlock() first.' };
+      if (call === 'kind')
+        return {
+          code: 'ERR_MEMORY_INVALID_STATE',
+          reason:
+            'there is nothing to write back: only shared file and shared memory regions have an object behind them',
+        };
+      return {
+        code: 'ERR_MEMORY_INVALID_STATE',
+        reason: 'its protection forbids it',
+        hint: "Call protect('readwrite') first, or read() while it is readable.",
+      };
     case CODES.mapLimit:
-      return { code: 'ERR_MEMORY_MAP_LIMIT', reason: `the process would hold more than ${detail} mappings, half of what the kernel allows`, hint: 'Use fewer, larger regions, or raise it: sysctl -w vm.max_map_count=262144.' };
+      return {
+        code: 'ERR_MEMORY_MAP_LIMIT',
+        reason: `the process would hold more than ${detail} mappings, half of what the kernel allows`,
+        hint: 'Use fewer, larger regions, or raise it: sysctl -w vm.max_map_count=262144.',
+      };
     case CODES.unsupported:
       return { code: 'ERR_MEMORY_UNSUPPORTED', reason: `it is not supported here (${call})` };
     case CODES.tooLarge:
-      return { code: 'ERR_MEMORY_TOO_LARGE', reason: `this Node.js cannot span ${detail} bytes with one buffer`, hint: 'Take windows of the region instead: region.window(offset, length).' };
+      return {
+        code: 'ERR_MEMORY_TOO_LARGE',
+        reason: `this Node.js cannot span ${detail} bytes with one buffer`,
+        hint: 'Take windows of the region instead: region.window(offset, length).',
+      };
     case CODES.noMemory:
-      return { code: 'ERR_MEMORY_OUT_OF_MEMORY', reason: call === 'populate' ? 'some of its pages could not be had' : 'no memory is left for its bookkeeping or pages' };
+      return {
+        code: 'ERR_MEMORY_OUT_OF_MEMORY',
+        reason:
+          call === 'populate' ? 'some of its pages could not be had' : 'no memory is left for its bookkeeping or pages',
+      };
     case CODES.corruption:
       return { code: 'ERR_MEMORY_CORRUPTION', reason: 'its canary was overwritten' };
     default:

@@ -1,6 +1,15 @@
 import { type ErrorCode, formatBytes, type MemoryError, memoryError } from '../../core';
 import { openSysroot, readHugePages } from '../machine';
-import { ADVICE, errnoName, explain, failureError, isFailure, machineFacts, type NativeHolder, native } from '../native';
+import {
+  ADVICE,
+  errnoName,
+  explain,
+  failureError,
+  isFailure,
+  machineFacts,
+  type NativeHolder,
+  native,
+} from '../native';
 import { checkAvailable } from './available';
 import { checkNodeRoom, checkNodesExist, place, verifyNodes } from './numa-policy';
 import type { MapRequest } from './options';
@@ -32,7 +41,11 @@ function stepsFor({ pages, bytes }: MapRequest): Step[] {
 
 export const HUGE_BYTES: Readonly<Record<'2MiB' | '1GiB', number>> = { '2MiB': 2 * MIB, '1GiB': GIB };
 
-function advise(holder: NativeHolder, bytes: number, advice: (typeof ADVICE)[number]): ReturnType<typeof explain> & { errno: number } | null {
+function advise(
+  holder: NativeHolder,
+  bytes: number,
+  advice: (typeof ADVICE)[number],
+): (ReturnType<typeof explain> & { errno: number }) | null {
   const result = native().advise(holder, 0, bytes, ADVICE.indexOf(advice));
   return isFailure(result) ? { ...explain(result), errno: result.errno } : null;
 }
@@ -107,7 +120,8 @@ function tryTransparent(request: MapRequest, log: PlacementLog): NativeHolder | 
   const { enabled } = readHugePages(openSysroot()).thp;
   const off = enabled === 'never';
   const fix = 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled';
-  if (off && !request.populate) return miss('they are switched off; with populate: true they can be collapsed all the same', fix);
+  if (off && !request.populate)
+    return miss('they are switched off; with populate: true they can be collapsed all the same', fix);
   const holder = mapBase(request, transparentHugeBytes);
   try {
     if (request.numa !== null) place(holder, request.numa, request.bytes, log);
@@ -121,7 +135,13 @@ function tryTransparent(request: MapRequest, log: PlacementLog): NativeHolder | 
       miss(off ? 'they are switched off' : (refused?.reason ?? ''), fix, refused?.errno ?? 0);
       const failed = advise(holder, request.bytes - (request.bytes % transparentHugeBytes), 'collapse');
       if (failed !== null) {
-        log.miss('collapsed huge pages', 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', `${failed.reason} (${errnoName(failed.errno)})`, '', failed.errno);
+        log.miss(
+          'collapsed huge pages',
+          'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
+          `${failed.reason} (${errnoName(failed.errno)})`,
+          '',
+          failed.errno,
+        );
         return holder;
       }
     }
@@ -150,11 +170,15 @@ function mapOnBase(request: MapRequest, log: PlacementLog): NativeHolder {
 export function strictError(what: string, log: PlacementLog, bytes: number): MemoryError | null {
   const [first] = log.fallbacks;
   if (first === undefined) return null;
-  return memoryError(first.code, `${what} of ${formatBytes(bytes)}: ${first.wanted} could not be had: ${first.reason}`, {
-    requestedBytes: bytes,
-    hint: first.fix || undefined,
-    errno: first.errno || undefined,
-  });
+  return memoryError(
+    first.code,
+    `${what} of ${formatBytes(bytes)}: ${first.wanted} could not be had: ${first.reason}`,
+    {
+      requestedBytes: bytes,
+      hint: first.fix || undefined,
+      errno: first.errno || undefined,
+    },
+  );
 }
 
 /** @throws MemoryError; nothing is left mapped then */

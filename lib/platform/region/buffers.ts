@@ -41,8 +41,9 @@ export class Buffers {
     return this.#main !== undefined || this.#windows.length > 0;
   }
 
+  /** The same buffer at each call, until it is dropped here or transferred away by the user. */
   main(what: string, byteLength: number): AnyBuffer {
-    this.#main ??= this.#make(what, 0, byteLength);
+    if (this.#main === undefined || this.#main.byteLength === 0) this.#main = this.#make(what, 0, byteLength);
     return this.#main;
   }
 

@@ -73,7 +73,8 @@ export class RegionCore {
 
   /** The native half, after the checks that every call makes. @throws ERR_MEMORY_FREED, ERR_MEMORY_FAULTED */
   open(what: string): NativeHolder {
-    if (this.freed) throw memoryError('ERR_MEMORY_FREED', `${what}: the region was freed before`, { source: this.label() });
+    if (this.freed)
+      throw memoryError('ERR_MEMORY_FREED', `${what}: the region was freed before`, { source: this.label() });
     const epoch = currentEpoch();
     if (epoch !== this.#epoch) this.#lookAtFaults(what, epoch);
     return this.holder;
@@ -85,13 +86,17 @@ export class RegionCore {
     if (isFailure(described) || described.faults === this.#faultsSeen) return;
     const fresh = described.faults - this.#faultsSeen;
     this.#faultsSeen = described.faults;
-    throw memoryError('ERR_MEMORY_FAULTED', `${what}: ${fresh} access(es) met pages that no longer exist and read zeros instead`, {
-      source: this.label(),
-      hint:
-        this.origin.kind === 'file'
-          ? 'The file was truncated, or its device failed: free the region and map it again.'
-          : 'Free the region: its contents are lost in part.',
-    });
+    throw memoryError(
+      'ERR_MEMORY_FAULTED',
+      `${what}: ${fresh} access(es) met pages that no longer exist and read zeros instead`,
+      {
+        source: this.label(),
+        hint:
+          this.origin.kind === 'file'
+            ? 'The file was truncated, or its device failed: free the region and map it again.'
+            : 'Free the region: its contents are lost in part.',
+      },
+    );
   }
 
   label(): string | undefined {
@@ -109,7 +114,8 @@ export class RegionCore {
   }
 
   describe(what: string): NativeDescription {
-    if (this.freed) throw memoryError('ERR_MEMORY_FREED', `${what}: the region was freed before`, { source: this.label() });
+    if (this.freed)
+      throw memoryError('ERR_MEMORY_FREED', `${what}: the region was freed before`, { source: this.label() });
     return this.take(what, native().describe(this.holder));
   }
 
@@ -121,7 +127,8 @@ export class RegionCore {
 
   bytes(what: string): Uint8Array {
     this.open(what);
-    if (this.#bytes === undefined) {
+    // Length 0: the user transferred the buffer away. The region still has its pages, so it gets another one.
+    if (this.#bytes === undefined || this.#bytes.length === 0) {
       this.#needViews(what);
       this.#bytes = new Uint8Array(this.#buffers.main(what, this.byteLength));
     }
@@ -138,7 +145,10 @@ export class RegionCore {
   #needViews(what: string): void {
     if (this.access !== 'readwrite') {
       throw memoryError('ERR_MEMORY_INVALID_STATE', `${what}: a region protected to '${this.access}' has no views`, {
-        hint: this.access === 'read' ? "Copy with read(), or call protect('readwrite')." : "Call protect('readwrite') first.",
+        hint:
+          this.access === 'read'
+            ? "Copy with read(), or call protect('readwrite')."
+            : "Call protect('readwrite') first.",
       });
     }
     if (this.#registered) return;
@@ -159,11 +169,16 @@ export class RegionCore {
     if (range === undefined) return { offset: 0, length: size };
     const given = checkOptions<Span>(what, range, ['offset', 'length']);
     const offset = given.offset === undefined ? 0 : parseBytes(given.offset, `${what}: offset`);
-    const length = given.length === undefined ? Math.max(0, size - offset) : parseBytes(given.length, `${what}: length`);
+    const length =
+      given.length === undefined ? Math.max(0, size - offset) : parseBytes(given.length, `${what}: length`);
     if (offset + length <= size) return { offset, length };
-    throw memoryError('ERR_MEMORY_OUT_OF_RANGE', `${what}: ${length} bytes from ${offset} do not lie inside the region of ${size} bytes`, {
-      limitBytes: size,
-    });
+    throw memoryError(
+      'ERR_MEMORY_OUT_OF_RANGE',
+      `${what}: ${length} bytes from ${offset} do not lie inside the region of ${size} bytes`,
+      {
+        limitBytes: size,
+      },
+    );
   }
 
   /** Empties the views, after the pages moved from under them. */
@@ -194,8 +209,12 @@ export class RegionCore {
     this.byteLength = 0;
     if (viewed) watchQuarantine();
     if (!corrupted) return null;
-    return memoryError('ERR_MEMORY_CORRUPTION', 'Region.free: the bytes behind the secret region were overwritten by native code', {
-      source: this.label(),
-    });
+    return memoryError(
+      'ERR_MEMORY_CORRUPTION',
+      'Region.free: the bytes behind the secret region were overwritten by native code',
+      {
+        source: this.label(),
+      },
+    );
   }
 }

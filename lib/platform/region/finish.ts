@@ -33,7 +33,12 @@ export function finishCommon(what: string, made: Made, request: CommonRequest, b
     }
     if (request.carrier === 'shared') {
       if (native().sharedCarrier() === 0) {
-        log.miss('carrier shared', 'ERR_MEMORY_UNSUPPORTED', 'this Node.js cannot make external SharedArrayBuffers; other threads attach by handle', 'Node.js 22.23.3, 24.16 or 26.1 and newer.');
+        log.miss(
+          'carrier shared',
+          'ERR_MEMORY_UNSUPPORTED',
+          'this Node.js cannot make external SharedArrayBuffers; other threads attach by handle',
+          'Node.js 22.23.3, 24.16 or 26.1 and newer.',
+        );
       } else {
         log.carrier = 'shared';
       }

@@ -1,4 +1,4 @@
-import { type ByteSize } from '../../core';
+import type { ByteSize } from '../../core';
 import { CODES, isFailure, KINDS, machineFacts, native, unwrap } from '../native';
 import { makeAnonymous } from './anonymous';
 import type { Origin } from './core';
@@ -19,7 +19,10 @@ import { makeSecret } from './secret';
 
 // Checked options in, the origin of a region out: one function for each way to make one.
 
-function asked(request: CommonRequest & { readonly numa: NumaRequest | null }, pages: PageChoice | null): AskedPlacement {
+function asked(
+  request: CommonRequest & { readonly numa: NumaRequest | null },
+  pages: PageChoice | null,
+): AskedPlacement {
   const { carrier, numa, populate, lock } = request;
   return { pages, carrier, numa: numa?.text ?? null, populate, lock };
 }
@@ -54,7 +57,15 @@ export function originOfSecret(size: ByteSize, options: unknown): Origin {
   const { bytes, strict } = parseSecretOptions(size, options as never);
   const { holder, log, protection } = makeSecret(bytes, strict);
   const wishes = { pages: null, carrier: 'local', numa: null, populate: true, lock: true } as const;
-  return { made: { holder, log }, kind: 'secret', byteLength: bytes, carrier: 'local', name: undefined, asked: wishes, protection };
+  return {
+    made: { holder, log },
+    kind: 'secret',
+    byteLength: bytes,
+    carrier: 'local',
+    name: undefined,
+    asked: wishes,
+    protection,
+  };
 }
 
 export function originOfName(name: unknown): Origin {

@@ -1,6 +1,15 @@
 import { type ErrorCode, memoryError } from '../../core';
 import { openSysroot, parseList, readTopology, type Sysroot } from '../machine';
-import { errnoName, explain, type Failure, isFailure, type NativeHolder, native, POLICIES, type PolicyName } from '../native';
+import {
+  errnoName,
+  explain,
+  type Failure,
+  isFailure,
+  type NativeHolder,
+  native,
+  POLICIES,
+  type PolicyName,
+} from '../native';
 import type { NumaRequest } from './numa-spec';
 import type { PlacementLog } from './placement';
 
@@ -10,7 +19,14 @@ function nodeBytes(nodes: readonly number[]): Uint8Array {
   return new Uint8Array(Uint16Array.from(nodes).buffer);
 }
 
-function setPolicy(holder: NativeHolder, offset: number, length: number, policy: PolicyName, nodes: readonly number[], move: boolean): Failure | undefined {
+function setPolicy(
+  holder: NativeHolder,
+  offset: number,
+  length: number,
+  policy: PolicyName,
+  nodes: readonly number[],
+  move: boolean,
+): Failure | undefined {
   const result = native().setPolicy(holder, offset, length, POLICIES.indexOf(policy), nodeBytes(nodes), move);
   return isFailure(result) ? result : undefined;
 }
@@ -28,24 +44,48 @@ export function checkNodesExist(where: string, request: NumaRequest): void {
   const online = onlineNodes();
   const absent = request.nodes.filter((node) => !online.includes(node));
   if (absent.length === 0) return;
-  throw memoryError('ERR_MEMORY_NUMA_UNAVAILABLE', `${where}: node ${absent.join(', ')} does not exist or has no memory; this machine has ${online.join(', ')}`, {
-    hint: 'memory.topology() lists the nodes.',
-  });
+  throw memoryError(
+    'ERR_MEMORY_NUMA_UNAVAILABLE',
+    `${where}: node ${absent.join(', ')} does not exist or has no memory; this machine has ${online.join(', ')}`,
+    {
+      hint: 'memory.topology() lists the nodes.',
+    },
+  );
 }
 
 // The kernel's bind policy kills the process when the node is full, even while it populates. Preferring the same nodes
 // and checking afterwards gives the same pages without that risk.
-function prefer(holder: NativeHolder, offset: number, length: number, nodes: readonly number[], move: boolean): Failure | undefined {
+function prefer(
+  holder: NativeHolder,
+  offset: number,
+  length: number,
+  nodes: readonly number[],
+  move: boolean,
+): Failure | undefined {
   const [only] = nodes;
   if (nodes.length === 1 && only !== undefined) return setPolicy(holder, offset, length, 'preferred', [only], move);
   const many = setPolicy(holder, offset, length, 'preferredMany', nodes, move);
   if (many === undefined || errnoName(many.errno) !== 'EINVAL') return many;
   // Before Linux 5.15: an even part of the range for each node.
-  return split(holder, offset, length, nodes, nodes.map(() => 1), move);
+  return split(
+    holder,
+    offset,
+    length,
+    nodes,
+    nodes.map(() => 1),
+    move,
+  );
 }
 
 /** A contiguous share of the range for each node, by weight: the static form of weighted interleave. */
-function split(holder: NativeHolder, offset: number, length: number, nodes: readonly number[], weights: readonly number[], move: boolean): Failure | undefined {
+function split(
+  holder: NativeHolder,
+  offset: number,
+  length: number,
+  nodes: readonly number[],
+  weights: readonly number[],
+  move: boolean,
+): Failure | undefined {
   const described = native().describe(holder);
   if (isFailure(described)) return described;
   const { pageBytes } = described;
@@ -79,7 +119,13 @@ function kernelWeightsMatch({ nodes, weights }: NumaRequest, root: Sysroot): boo
  * Sets the policy on a range of the region.
  * @returns null, or why not
  */
-export function applyPolicy(holder: NativeHolder, request: NumaRequest, offset: number, length: number, move: boolean): Failure | null {
+export function applyPolicy(
+  holder: NativeHolder,
+  request: NumaRequest,
+  offset: number,
+  length: number,
+  move: boolean,
+): Failure | null {
   const { policy, nodes, weights } = request;
   switch (policy) {
     case 'local':
@@ -101,7 +147,12 @@ export function applyPolicy(holder: NativeHolder, request: NumaRequest, offset: 
 }
 
 /** Pages of the range per node; `absent` have no page yet. Null where the kernel does not tell. */
-export function countNodes(holder: NativeHolder, offset: number, length: number, pageBytes: number): { counts: Map<number, number>; absent: number } | Failure {
+export function countNodes(
+  holder: NativeHolder,
+  offset: number,
+  length: number,
+  pageBytes: number,
+): { counts: Map<number, number>; absent: number } | Failure {
   const pages = Math.floor((offset + length + pageBytes - 1) / pageBytes) - Math.floor(offset / pageBytes);
   const cells = new Int32Array(pages);
   const counts = new Map<number, number>();
@@ -137,11 +188,22 @@ export function checkNodeRoom(request: NumaRequest, byteLength: number, log: Pla
     free += node.freeBytes;
   }
   if (free >= byteLength) return;
-  log.miss(`numa ${request.text}`, 'ERR_MEMORY_NUMA_UNAVAILABLE', `node ${request.nodes.join(',')} has ${free} bytes free, ${byteLength} are asked`, 'Ask for less, or name more nodes.');
+  log.miss(
+    `numa ${request.text}`,
+    'ERR_MEMORY_NUMA_UNAVAILABLE',
+    `node ${request.nodes.join(',')} has ${free} bytes free, ${byteLength} are asked`,
+    'Ask for less, or name more nodes.',
+  );
 }
 
 /** After population: do the pages lie where they were asked to? Notes it when not. */
-export function verifyNodes(holder: NativeHolder, request: NumaRequest, byteLength: number, pageBytes: number, log: PlacementLog): void {
+export function verifyNodes(
+  holder: NativeHolder,
+  request: NumaRequest,
+  byteLength: number,
+  pageBytes: number,
+  log: PlacementLog,
+): void {
   if (log.numa === null || request.policy === 'local') return;
   const found = countNodes(holder, 0, byteLength, pageBytes);
   if (isFailure(found)) {
@@ -157,5 +219,10 @@ export function verifyNodes(holder: NativeHolder, request: NumaRequest, byteLeng
     return;
   }
   const code: ErrorCode = 'ERR_MEMORY_NUMA_UNAVAILABLE';
-  log.miss(`numa ${request.text}`, code, `${elsewhere} pages lie on other nodes, ${found.absent} have no page`, 'Free memory on those nodes, or name more of them.');
+  log.miss(
+    `numa ${request.text}`,
+    code,
+    `${elsewhere} pages lie on other nodes, ${found.absent} have no page`,
+    'Free memory on those nodes, or name more of them.',
+  );
 }

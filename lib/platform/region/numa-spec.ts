@@ -40,7 +40,10 @@ function nodeList(name: string, value: unknown): number[] {
 
 function weightList(name: string, value: unknown): { nodes: number[]; weights: number[] } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${name} must map nodes to weights, such as {0: 3, 1: 1}, got ${describe(value)}`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${name} must map nodes to weights, such as {0: 3, 1: 1}, got ${describe(value)}`,
+    );
   }
   const pairs = Object.entries(value).map(([key, weight]) => {
     const node = checkInteger(`${name}: node`, /^\d+$/.test(key) ? Number(key) : Number.NaN, 0, MAX_NODE);
@@ -61,13 +64,19 @@ function request(policy: NumaRequest['policy'], nodes: number[], weights: number
 export function parseNuma(where: string, spec: NumaSpec): NumaRequest {
   if (spec === 'local') return request('local', []);
   if (typeof spec !== 'object' || spec === null) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: numa must be 'local' or an object such as {bind: [0]}, got ${describe(spec)}`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${where}: numa must be 'local' or an object such as {bind: [0]}, got ${describe(spec)}`,
+    );
   }
   const options = checkOptions<Exclude<NumaSpec, string>>(`${where}: numa`, spec, POLICY_KEYS);
   const given = POLICY_KEYS.filter((key) => options[key] !== undefined);
   const [policy] = given;
   if (policy === undefined || given.length > 1) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: numa must hold exactly one of ${POLICY_KEYS.join(', ')}, got ${given.join(' and ') || 'none'}`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${where}: numa must hold exactly one of ${POLICY_KEYS.join(', ')}, got ${given.join(' and ') || 'none'}`,
+    );
   }
   const name = `${where}: numa.${policy}`;
   if (policy === 'weighted') {

@@ -20,7 +20,10 @@ const NAME_FORM = /^[A-Za-z0-9._-]{1,200}$/;
 export function checkSharedName(where: string, name: unknown): string {
   const text = checkString(`${where}: name`, name, 200);
   if (NAME_FORM.test(text) && text !== '.' && text !== '..') return text;
-  throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got '${text}'`);
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: name must be 1 to 200 of the characters A-Z a-z 0-9 . _ -, got '${text}'`,
+  );
 }
 
 interface Wishes {
@@ -61,24 +64,35 @@ export function makeFile(request: FileRequest): Made {
   const { path, shared, offset, bytes, create, exclusive, grow, sync, numa } = request;
   const needsShared = (create && 'create') || (grow && 'grow') || (sync && 'sync');
   if (needsShared && !shared) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: ${needsShared} needs mode 'shared'; a copy changes no file`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${where}: ${needsShared} needs mode 'shared'; a copy changes no file`,
+    );
   }
   if (exclusive && !create) throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: exclusive needs create: true`);
   if (create && bytes === 0) throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: create needs a length`);
   const { granularityBytes, pageBytes } = machineFacts();
   if (offset % granularityBytes !== 0) {
-    throw memoryError('ERR_MEMORY_INVALID_ALIGNMENT', `${where}: offset must be a multiple of ${granularityBytes}, got ${offset}`, {
-      hint: `Map from ${offset - (offset % granularityBytes)} and take a window that begins ${offset % granularityBytes} bytes later.`,
-    });
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ALIGNMENT',
+      `${where}: offset must be a multiple of ${granularityBytes}, got ${offset}`,
+      {
+        hint: `Map from ${offset - (offset % granularityBytes)} and take a window that begins ${offset % granularityBytes} bytes later.`,
+      },
+    );
   }
   if (numa !== null) checkNodesExist(`${where}: numa`, numa);
   const made = native().mapFile(path, offset, bytes, shared, shared, create, exclusive, sync, grow);
   if (isFailure(made)) {
     if (made.failed === 2 && (made.call === 'directory' || made.call === 'not a regular file')) {
-      throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where} (${path}): it is ${made.call === 'directory' ? 'a directory' : 'no regular file'}`, {
-        source: path,
-        hint: 'Only regular files can be mapped.',
-      });
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `${where} (${path}): it is ${made.call === 'directory' ? 'a directory' : 'no regular file'}`,
+        {
+          source: path,
+          hint: 'Only regular files can be mapped.',
+        },
+      );
     }
     throw failureError(made, { what: where, requestedBytes: bytes || undefined, source: path });
   }
@@ -93,7 +107,10 @@ export function makeShared(request: SharedRequest): Made {
   const log = new PlacementLog(machineFacts().pageBytes);
   const huge = pages === '2MiB' || pages === '1GiB' ? pages : null;
   if (huge !== null && name !== undefined) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: named memory lies on base pages; leave out name or pages`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${where}: named memory lies on base pages; leave out name or pages`,
+    );
   }
   if (huge !== null) {
     const made = makeHugeShared(huge, request, log);
@@ -101,9 +118,8 @@ export function makeShared(request: SharedRequest): Made {
     const refusal = strict ? strictError(where, log, bytes) : null;
     if (refusal !== null) throw refusal;
   }
-  const made = name === undefined
-    ? native().mapShared(bytes, 0)
-    : native().mapNamed(checkSharedName(where, name), bytes, true);
+  const made =
+    name === undefined ? native().mapShared(bytes, 0) : native().mapNamed(checkSharedName(where, name), bytes, true);
   if (isFailure(made)) throw failureError(made, { what: where, requestedBytes: bytes, source: name });
   return settle(where, { holder: made, log }, bytes, request, name);
 }

@@ -1,4 +1,13 @@
-import { type ByteSize, checkInteger, checkOneOf, checkOptions, describe, memoryError, parseBytes, systemClock } from '../../core';
+import {
+  type ByteSize,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  describe,
+  memoryError,
+  parseBytes,
+  systemClock,
+} from '../../core';
 import { ACCESS, type Access, ADVICE, failureError, machineFacts, native, unwrap } from '../native';
 import { checkAvailable } from './available';
 import type { RegionCore, Span } from './core';
@@ -45,9 +54,18 @@ export function handleOf(core: RegionCore): RegionHandle {
   }
   const { slot, generation, token } = unwrap(native().identity(holder), () => ({ what }));
   const { file, fileIdentity } = core.describe(what);
-  const remote = kind === 'shared' && file >= 0 ? Object.freeze({ pid: process.pid, file, identity: fileIdentity }) : null;
+  const remote =
+    kind === 'shared' && file >= 0 ? Object.freeze({ pid: process.pid, file, identity: fileIdentity }) : null;
   const { byteLength } = core;
-  return Object.freeze({ type: 'nebula-memory.region', slot, generation, token, byteLength, name: name ?? null, remote });
+  return Object.freeze({
+    type: 'nebula-memory.region',
+    slot,
+    generation,
+    token,
+    byteLength,
+    name: name ?? null,
+    remote,
+  });
 }
 
 export function pin(core: RegionCore): Pin {
@@ -81,7 +99,11 @@ export function use<T>(core: RegionCore, work: (bytes: Uint8Array) => T): T {
   }
 }
 
-export async function freeWhenIdle(core: RegionCore, free: () => void, options: FreeWhenIdleOptions | undefined): Promise<void> {
+export async function freeWhenIdle(
+  core: RegionCore,
+  free: () => void,
+  options: FreeWhenIdleOptions | undefined,
+): Promise<void> {
   const what = 'Region.freeWhenIdle';
   const { timeoutMs, signal } = checkOptions<FreeWhenIdleOptions>(what, options, ['timeoutMs', 'signal']);
   const limitMs = timeoutMs === undefined ? Number.POSITIVE_INFINITY : checkInteger(`${what}: timeoutMs`, timeoutMs);
@@ -96,7 +118,9 @@ export async function freeWhenIdle(core: RegionCore, free: () => void, options: 
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_MEMORY_IN_USE') throw error;
       if (systemClock.nowMs() >= end) {
-        throw memoryError('ERR_MEMORY_TIMEOUT', `${what}: the region was still in use after ${limitMs} ms`, { cause: error });
+        throw memoryError('ERR_MEMORY_TIMEOUT', `${what}: the region was still in use after ${limitMs} ms`, {
+          cause: error,
+        });
       }
     }
     await new Promise<void>((resolve) => void setTimeout(resolve, pauseMs).unref());
@@ -155,7 +179,11 @@ export function remap(core: RegionCore, size: ByteSize): void {
 type Spanned = 'unlock' | 'zero' | 'decommit';
 
 /** The calls that take a range and nothing else. */
-export function onSpan<Name extends Spanned>(core: RegionCore, name: Name, range: Span | undefined): number | undefined {
+export function onSpan<Name extends Spanned>(
+  core: RegionCore,
+  name: Name,
+  range: Span | undefined,
+): number | undefined {
   const what = `Region.${name}`;
   const holder = core.open(what);
   const { offset, length } = core.span(what, range);

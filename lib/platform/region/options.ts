@@ -1,5 +1,5 @@
 import { type ByteSize, checkBoolean, checkOneOf, checkOptions, checkString, parseBytes } from '../../core';
-import { type NumaSpec, type NumaRequest, parseNuma } from './numa-spec';
+import { type NumaRequest, type NumaSpec, parseNuma } from './numa-spec';
 
 /** Which pages: base (never huge), transparent huge, the largest huge page that fits, or one size of hugetlb page. */
 export type PageChoice = 'base' | 'thp' | 'huge' | '2MiB' | '1GiB';
@@ -85,7 +85,8 @@ function flag(where: string, name: string, value: unknown, otherwise: boolean): 
 
 function common(where: string, options: CommonOptions, defaultCarrier: Carrier): CommonRequest {
   return {
-    carrier: options.carrier === undefined ? defaultCarrier : checkOneOf(`${where}: carrier`, options.carrier, CARRIERS),
+    carrier:
+      options.carrier === undefined ? defaultCarrier : checkOneOf(`${where}: carrier`, options.carrier, CARRIERS),
     populate: flag(where, 'populate', options.populate, false),
     lock: flag(where, 'lock', options.lock, false),
     strict: flag(where, 'strict', options.strict, false),
@@ -105,8 +106,16 @@ export interface MapRequest extends CommonRequest {
 }
 
 const PLAIN: Omit<MapRequest, 'bytes'> = {
-  carrier: 'local', populate: false, lock: false, strict: false, dump: true, fork: 'inherit', name: undefined,
-  pages: null, numa: null, guard: false,
+  carrier: 'local',
+  populate: false,
+  lock: false,
+  strict: false,
+  dump: true,
+  fork: 'inherit',
+  name: undefined,
+  pages: null,
+  numa: null,
+  guard: false,
 };
 
 export function parseMapOptions(size: ByteSize, given: MapOptions | undefined): MapRequest {
@@ -139,9 +148,18 @@ export interface FileRequest extends CommonRequest {
 export function parseFileOptions(path: unknown, given: FileOptions | undefined): FileRequest {
   const where = 'Region.mapFile';
   const options = checkOptions<FileOptions>(where, given, [
-    ...COMMON_KEYS, 'mode', 'offset', 'length', 'create', 'exclusive', 'grow', 'sync', 'numa',
+    ...COMMON_KEYS,
+    'mode',
+    'offset',
+    'length',
+    'create',
+    'exclusive',
+    'grow',
+    'sync',
+    'numa',
   ]);
-  const shared = options.mode !== undefined && checkOneOf(`${where}: mode`, options.mode, ['copy', 'shared']) === 'shared';
+  const shared =
+    options.mode !== undefined && checkOneOf(`${where}: mode`, options.mode, ['copy', 'shared']) === 'shared';
   const create = flag(where, 'create', options.create, false);
   return {
     ...common(where, options, 'local'),
@@ -173,7 +191,10 @@ export function parseSharedOptions(where: string, size: ByteSize, given: SharedO
   };
 }
 
-export function parseSecretOptions(size: ByteSize, given: SecretOptions | undefined): { bytes: number; strict: boolean } {
+export function parseSecretOptions(
+  size: ByteSize,
+  given: SecretOptions | undefined,
+): { bytes: number; strict: boolean } {
   const where = 'Region.secret';
   const options = checkOptions<SecretOptions>(where, given, ['strict']);
   return {

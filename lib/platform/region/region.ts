@@ -6,8 +6,8 @@ import type { RegionHandle } from './handle';
 import { originOfFile, originOfHandle, originOfMap, originOfName, originOfSecret, originOfShared } from './making';
 import type { NumaSpec } from './numa-spec';
 import { unlinkNamed } from './objects';
-import * as operations from './operations';
 import type { BindOptions, FreeWhenIdleOptions, Pin, Residency } from './operations';
+import * as operations from './operations';
 import type { FileOptions, MapOptions, SecretOptions, SharedOptions } from './options';
 import type { Placement } from './placement';
 import type { Protection } from './secret';
@@ -30,7 +30,10 @@ export class Region implements Disposable {
   /** Not for users: call `Region.map` and its like. @throws ERR_MEMORY_INVALID_STATE */
   constructor(key: symbol, origin: unknown) {
     if (key !== MAKE) {
-      throw memoryError('ERR_MEMORY_INVALID_STATE', 'new Region() makes nothing: call Region.map, mapFile, shared, open, secret or attach');
+      throw memoryError(
+        'ERR_MEMORY_INVALID_STATE',
+        'new Region() makes nothing: call Region.map, mapFile, shared, open, secret or attach',
+      );
     }
     this.#core = new RegionCore(origin as Origin);
   }
@@ -341,6 +344,9 @@ export class Region implements Disposable {
   static #of(self: Region, method: string): RegionCore {
     const candidate: unknown = self;
     if (typeof candidate === 'object' && candidate !== null && #core in candidate) return self.#core;
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `Region.${method} was called on ${describe(candidate)}, which is no Region`);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `Region.${method} was called on ${describe(candidate)}, which is no Region`,
+    );
   }
 }

@@ -1,4 +1,14 @@
-import { ADVICE, type Advice, explain, FEATURES, failureError, isFailure, machineFacts, type NativeHolder, native } from '../native';
+import {
+  ADVICE,
+  type Advice,
+  explain,
+  FEATURES,
+  failureError,
+  isFailure,
+  machineFacts,
+  type NativeHolder,
+  native,
+} from '../native';
 import { strictError } from './anonymous';
 import { type Fallback, PlacementLog } from './placement';
 
@@ -28,7 +38,10 @@ function advise(holder: NativeHolder, bytes: number, advice: Advice, wanted: str
 }
 
 /** @throws MemoryError; with strict also where any protection could not be had */
-export function makeSecret(bytes: number, strict: boolean): { holder: NativeHolder; log: PlacementLog; protection: Protection } {
+export function makeSecret(
+  bytes: number,
+  strict: boolean,
+): { holder: NativeHolder; log: PlacementLog; protection: Protection } {
   const holder = native().mapSecret(bytes);
   if (isFailure(holder)) throw failureError(holder, { what: 'Region.secret', requestedBytes: bytes });
   const log = new PlacementLog(machineFacts().pageBytes);
@@ -43,8 +56,13 @@ export function makeSecret(bytes: number, strict: boolean): { holder: NativeHold
   } else {
     const trial = native().tryFeature(FEATURES.indexOf('memfdSecret'));
     const why = isFailure(trial) ? explain(trial) : null;
-    log.miss('memfd_secret', why?.code ?? 'ERR_MEMORY_LOCK_LIMIT', why?.reason ?? 'the locked-memory limit was reached',
-      why?.hint ?? 'Raise the locked-memory limit: ulimit -l.', isFailure(trial) ? trial.errno : 0);
+    log.miss(
+      'memfd_secret',
+      why?.code ?? 'ERR_MEMORY_LOCK_LIMIT',
+      why?.reason ?? 'the locked-memory limit was reached',
+      why?.hint ?? 'Raise the locked-memory limit: ulimit -l.',
+      isFailure(trial) ? trial.errno : 0,
+    );
     const lock = native().lock(holder, 0, bytes, false);
     locked = !isFailure(lock);
     if (isFailure(lock)) {

@@ -1,4 +1,4 @@
-import { type Clock, checkInteger, checkOptions, memoryError, parseDuration, type Duration } from '../../core';
+import { type Clock, checkInteger, checkOptions, type Duration, memoryError, parseDuration } from '../../core';
 import { type NativeHolder, native, unwrap } from '../native';
 
 /** How a wait ended, in the words of Atomics.wait. */
@@ -21,7 +21,14 @@ export function checkWord(what: string, offset: unknown, byteLength: number): nu
 }
 
 /** @throws MemoryError */
-export function waitOnWord(what: string, holder: NativeHolder, offset: number, expected: unknown, options: WaitOptions | undefined, clock: Clock): WaitResult {
+export function waitOnWord(
+  what: string,
+  holder: NativeHolder,
+  offset: number,
+  expected: unknown,
+  options: WaitOptions | undefined,
+  clock: Clock,
+): WaitResult {
   const value = checkInteger(`${what}: expected`, expected, -(2 ** 31), 2 ** 32 - 1) >>> 0;
   const { timeout } = checkOptions<WaitOptions>(what, options, ['timeout']);
   const timeoutMs = timeout === undefined ? Number.POSITIVE_INFINITY : parseDuration(timeout, `${what}: timeout`);

@@ -45,6 +45,19 @@ Word WordOf(Advice advice) {
 
 }  // namespace
 
+namespace posix {
+
+bool EmptyInPlace(void*, uint64_t) { return false; }
+
+}  // namespace posix
+
+// MADV_DONTNEED keeps private contents on these systems; a fresh mapping does not.
+Status Decommit(void* address, uint64_t bytes, Backing source) {
+  if (source != Backing::kObject) return CommitInto(address, bytes);
+  if (madvise(address, bytes, MADV_DONTNEED) != 0) return SystemFailure("madvise", errno);
+  return Ok();
+}
+
 Status MapAnonymous(const AnonymousRequest& request, void** out) {
   if (request.huge_bytes != 0) return Fail(Code::kUnsupported, "mmap", request.huge_bytes);
   return posix::MapAligned(request.bytes, request.align, GetCapabilities().page_bytes, MAP_PRIVATE | posix::kAnonymous,

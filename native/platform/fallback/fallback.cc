@@ -54,6 +54,8 @@ uint64_t MonotonicMs() {
 }
 
 Status RandomBytes(void*, size_t) { return Missing(); }
+void* HostSymbol(const char*) { return nullptr; }
+
 uint64_t ProcessId() { return 0; }
 
 // Spinning: C has no way to sleep on a word. Critical sections above are short.

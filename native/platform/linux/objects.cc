@@ -1,6 +1,8 @@
 // Memory with a descriptor: memfd, memfd_secret, named objects in /dev/shm, and mappings of them and of files.
 #include <fcntl.h>
 
+#include <initializer_list>
+
 #include "syscalls.h"
 
 namespace nebula::platform {

@@ -37,6 +37,17 @@ constexpr int kAdviceNumbers[kAdviceCount] = {
 
 }  // namespace
 
+namespace posix {
+
+bool EmptyInPlace(void* address, uint64_t bytes) { return madvise(address, bytes, MADV_DONTNEED) == 0; }
+
+}  // namespace posix
+
+Status Decommit(void* address, uint64_t bytes, Backing) {
+  if (madvise(address, bytes, MADV_DONTNEED) != 0) return SystemFailure("madvise", errno);
+  return Ok();
+}
+
 Status MapAnonymous(const AnonymousRequest& request, void** out) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   uint64_t own = GetCapabilities().page_bytes;
@@ -75,9 +86,15 @@ Status Advise(void* address, uint64_t bytes, Advice advice) {
 Status Populate(void* address, uint64_t bytes, uint64_t page_bytes) {
   const Status asked = Advise(address, bytes, Advice::kPopulateWrite);
   if (asked.ok() || asked.error != EINVAL) return asked;
-  // Before Linux 5.14: touch each page. A fault then ends in the fault guard, not in an error code.
-  auto* at = static_cast<volatile uint8_t*>(address);
-  for (uint64_t offset = 0; offset < bytes; offset += page_bytes) at[offset] = at[offset];
+  // The number also means "not writable": then there is nothing to touch.
+  if (TryFeature(Feature::kPopulateWrite).ok()) return asked;
+  // Before Linux 5.14: touch each page, so that a write of another thread is not lost. A fault then ends in the fault
+  // guard, not in an error code.
+  auto* at = static_cast<uint8_t*>(address);
+  for (uint64_t offset = 0; offset < bytes; offset += page_bytes) {
+    uint8_t seen = __atomic_load_n(at + offset, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(at + offset, &seen, seen, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  }
   return Ok();
 }
 

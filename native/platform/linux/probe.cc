@@ -152,29 +152,52 @@ Status TryFeature(Feature feature) {
       const Status made = CreateMemoryObject("nebula-probe", page, 0, &file);
       return TryObject(made, file);
     }
-    case Feature::kMemfdSecret: return TrySecret();
-    case Feature::kPopulateWrite: return TryAdvice(Advice::kPopulateWrite);
-    case Feature::kCollapse: return TryCollapse();
-    case Feature::kGuardPages: return TryAdvice(Advice::kGuard);
-    case Feature::kMoveKeepingZeros: return TryMove();
-    case Feature::kHuge2MiB: return TryHuge(uint64_t{2} << 20);
-    case Feature::kHuge1GiB: return TryHuge(uint64_t{1} << 30);
-    case Feature::kTransparentHuge: return TryTransparentHuge();
-    case Feature::kLock: return TryLock();
-    case Feature::kNumaPolicy: return TryPolicy(Policy::kPreferred, true);
-    case Feature::kNumaQuery: return TryQuery();
-    case Feature::kPreferredMany: return TryPolicy(Policy::kPreferredMany, true);
-    case Feature::kWeightedInterleave: return TryPolicy(Policy::kWeightedInterleave, true);
-    case Feature::kNoDump: return TryAdvice(Advice::kNoDump);
-    case Feature::kWipeOnFork: return TryAdvice(Advice::kWipeOnFork);
-    case Feature::kCold: return TryAdvice(Advice::kCold);
-    case Feature::kPageOut: return TryAdvice(Advice::kPageOut);
-    case Feature::kMergeable: return TryAdvice(Advice::kMerge);
-    case Feature::kFutex: return TryFutex();
-    case Feature::kFaultGuard: return Ok();
-    case Feature::kNamedObjects: return TryNamedObject();
-    case Feature::kRangeNames: return TryRangeName();
-    case Feature::kPressureTrigger: return TryPressureTrigger();
+    case Feature::kMemfdSecret:
+      return TrySecret();
+    case Feature::kPopulateWrite:
+      return TryAdvice(Advice::kPopulateWrite);
+    case Feature::kCollapse:
+      return TryCollapse();
+    case Feature::kGuardPages:
+      return TryAdvice(Advice::kGuard);
+    case Feature::kMoveKeepingZeros:
+      return TryMove();
+    case Feature::kHuge2MiB:
+      return TryHuge(uint64_t{2} << 20);
+    case Feature::kHuge1GiB:
+      return TryHuge(uint64_t{1} << 30);
+    case Feature::kTransparentHuge:
+      return TryTransparentHuge();
+    case Feature::kLock:
+      return TryLock();
+    case Feature::kNumaPolicy:
+      return TryPolicy(Policy::kPreferred, true);
+    case Feature::kNumaQuery:
+      return TryQuery();
+    case Feature::kPreferredMany:
+      return TryPolicy(Policy::kPreferredMany, true);
+    case Feature::kWeightedInterleave:
+      return TryPolicy(Policy::kWeightedInterleave, true);
+    case Feature::kNoDump:
+      return TryAdvice(Advice::kNoDump);
+    case Feature::kWipeOnFork:
+      return TryAdvice(Advice::kWipeOnFork);
+    case Feature::kCold:
+      return TryAdvice(Advice::kCold);
+    case Feature::kPageOut:
+      return TryAdvice(Advice::kPageOut);
+    case Feature::kMergeable:
+      return TryAdvice(Advice::kMerge);
+    case Feature::kFutex:
+      return TryFutex();
+    case Feature::kFaultGuard:
+      return Ok();
+    case Feature::kNamedObjects:
+      return TryNamedObject();
+    case Feature::kRangeNames:
+      return TryRangeName();
+    case Feature::kPressureTrigger:
+      return TryPressureTrigger();
   }
   return Fail(Code::kInvalid, "probe");
 }

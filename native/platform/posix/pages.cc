@@ -13,9 +13,12 @@ namespace posix {
 
 int ProtectionOf(Access access) {
   switch (access) {
-    case Access::kNone: return PROT_NONE;
-    case Access::kRead: return PROT_READ;
-    case Access::kReadWrite: break;
+    case Access::kNone:
+      return PROT_NONE;
+    case Access::kRead:
+      return PROT_READ;
+    case Access::kReadWrite:
+      break;
   }
   return PROT_READ | PROT_WRITE;
 }
@@ -67,13 +70,12 @@ Status UnmapObject(void* address, uint64_t bytes) { return Unmap(address, bytes)
 
 Status Tombstone(void* address, uint64_t bytes, Backing source) {
   void* got = nullptr;
-  const Status laid = posix::MapRange(
-      address, bytes, PROT_READ | PROT_WRITE,
-      MAP_PRIVATE | posix::kAnonymous | posix::kNoReserve | MAP_FIXED, -1, 0, &got);
+  const Status laid = posix::MapRange(address, bytes, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | posix::kAnonymous | posix::kNoReserve | MAP_FIXED, -1, 0, &got);
   if (laid.ok() || source != Backing::kAnonymous) return laid;
   // No room for a mapping: private anonymous pages can be emptied where they are, with the same effect for readers.
   if (mprotect(address, bytes, PROT_READ | PROT_WRITE) != 0) return laid;
-  return madvise(address, bytes, MADV_DONTNEED) == 0 ? Ok() : laid;
+  return posix::EmptyInPlace(address, bytes) ? Ok() : laid;
 }
 
 Status Protect(void* address, uint64_t bytes, Access access) {
@@ -83,11 +85,6 @@ Status Protect(void* address, uint64_t bytes, Access access) {
 
 Status UnlockPages(void* address, uint64_t bytes) {
   if (munlock(address, bytes) != 0) return SystemFailure("munlock", errno);
-  return Ok();
-}
-
-Status Decommit(void* address, uint64_t bytes, Backing) {
-  if (madvise(address, bytes, MADV_DONTNEED) != 0) return SystemFailure("madvise", errno);
   return Ok();
 }
 

@@ -29,6 +29,8 @@ using MincoreCell = decltype(MincoreCellOf(&mincore));
 
 int ProtectionOf(Access access);
 Status MapRange(void* at, uint64_t bytes, int protection, int flags, int fd, uint64_t offset, void** out);
+// Makes private anonymous pages read as zeros without a new mapping; false where the system has no such call.
+bool EmptyInPlace(void* address, uint64_t bytes);
 // Read-write, aligned; `page_bytes` is the alignment that the kernel gives by itself for these flags.
 Status MapAligned(uint64_t bytes, uint64_t align, uint64_t page_bytes, int flags, void** out);
 

@@ -26,6 +26,8 @@ Capabilities ReadCapabilities() {
 
 }  // namespace
 
+void* HostSymbol(const char* name) { return reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(nullptr), name)); }
+
 const Capabilities& GetCapabilities() {
   static constinit Capabilities cached = {};
   static constinit Mutex mutex;
