@@ -34,7 +34,9 @@ export function readArguments(argv: readonly string[]): Arguments {
   const { tokens } = parseArgs({
     args: expandShort(argv),
     options: Object.fromEntries(
-      [...known.values()].map((flag) => [flag.name, { type: flag.value === undefined ? 'boolean' : 'string' }] as const),
+      [...known.values()].map(
+        (flag) => [flag.name, { type: flag.value === undefined ? 'boolean' : 'string' }] as const,
+      ),
     ),
     // Strict mode has no suggestions, and its messages fill more than a line.
     strict: false,
@@ -103,7 +105,11 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-function readFlag(token: OptionToken, command: CommandInfo | null, known: ReadonlyMap<string, FlagInfo>): string | true {
+function readFlag(
+  token: OptionToken,
+  command: CommandInfo | null,
+  known: ReadonlyMap<string, FlagInfo>,
+): string | true {
   const { name, rawName, value } = token;
   const flag = known.get(name);
   const allowed = [VERSION.name, ...(command?.flags ?? NO_COMMAND_FLAGS).map((one) => one.name)];
@@ -113,7 +119,10 @@ function readFlag(token: OptionToken, command: CommandInfo | null, known: Readon
   }
   if (!allowed.includes(name)) {
     const owners = COMMANDS.filter((one) => one.flags.includes(flag)).map((one) => one.name);
-    throw new UsageError(`--${name} is a flag of ${owners.join(' and ')}, ${command === null ? 'and no command was named' : `not of ${command.name}`}.`, command?.name);
+    throw new UsageError(
+      `--${name} is a flag of ${owners.join(' and ')}, ${command === null ? 'and no command was named' : `not of ${command.name}`}.`,
+      command?.name,
+    );
   }
   if (flag.value === undefined) {
     if (value !== undefined) throw new UsageError(`--${name} takes no value, got ${quote(value)}.`, command?.name);

@@ -42,7 +42,13 @@ const JSON_FLAG = { name: 'json', help: 'JSON with integer bytes; what is unknow
 const COMMON_FLAGS: readonly FlagInfo[] = [
   { name: 'sysroot', value: 'DIR', fallback: '/', help: 'read a copied machine: DIR holds its proc and sys' },
   { name: 'bytes', help: 'exact bytes instead of KiB, MiB, GiB (powers of 1024)' },
-  { name: 'color', value: 'WHEN', choices: ['auto', 'always', 'never'], fallback: 'auto', help: 'auto, always or never' },
+  {
+    name: 'color',
+    value: 'WHEN',
+    choices: ['auto', 'always', 'never'],
+    fallback: 'auto',
+    help: 'auto, always or never',
+  },
   { name: 'width', value: 'COLUMNS', fallback: 'of the terminal; 80 in a pipe', help: '20 to 1000 columns' },
   { name: 'quiet', help: 'facts only: no hints and no fixes' },
   { name: 'help', help: 'this text' },

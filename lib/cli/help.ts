@@ -11,10 +11,26 @@ export function renderHelp(command: CommandInfo | null, view: View): string {
 function renderProgram(view: View): string {
   const examples = COMMANDS.flatMap((command) => command.examples.slice(0, 2));
   return stack([
-    wrap(view, [span(PROGRAM, 'strong'), '  what memory this machine has, and what this process may do with it'], view.width),
-    part(view, 'Examples', examples.map(([line, meaning]) => [`${PROGRAM} ${line}`, meaning])),
-    part(view, 'Commands', COMMANDS.map((command) => [command.name, command.help])),
-    part(view, 'Exit codes', EXIT_CODES.map(([code, meaning]) => [String(code), meaning])),
+    wrap(
+      view,
+      [span(PROGRAM, 'strong'), '  what memory this machine has, and what this process may do with it'],
+      view.width,
+    ),
+    part(
+      view,
+      'Examples',
+      examples.map(([line, meaning]) => [`${PROGRAM} ${line}`, meaning]),
+    ),
+    part(
+      view,
+      'Commands',
+      COMMANDS.map((command) => [command.name, command.help]),
+    ),
+    part(
+      view,
+      'Exit codes',
+      EXIT_CODES.map(([code, meaning]) => [String(code), meaning]),
+    ),
     wrap(view, `Flags: ${PROGRAM} help COMMAND. Nothing is sent anywhere and no rights are needed.`, view.width),
   ]);
 }
@@ -23,9 +39,21 @@ function renderCommand(command: CommandInfo, view: View): string {
   return stack([
     wrap(view, [span(`${PROGRAM} ${command.usage}`, 'strong')], view.width),
     wrap(view, `${command.help[0]?.toUpperCase() ?? ''}${command.help.slice(1)}.`, view.width),
-    part(view, 'Examples', command.examples.map(([line, meaning]) => [`${PROGRAM} ${line}`, meaning])),
-    part(view, 'Sections', command.sections.map(({ name, help }) => [name, help])),
-    part(view, 'Flags', command.flags.map((flag) => [flagUsage(flag), flagHelp(flag)])),
+    part(
+      view,
+      'Examples',
+      command.examples.map(([line, meaning]) => [`${PROGRAM} ${line}`, meaning]),
+    ),
+    part(
+      view,
+      'Sections',
+      command.sections.map(({ name, help }) => [name, help]),
+    ),
+    part(
+      view,
+      'Flags',
+      command.flags.map((flag) => [flagUsage(flag), flagHelp(flag)]),
+    ),
   ]);
 }
 
@@ -39,6 +67,10 @@ function flagHelp(flag: FlagInfo): string {
 
 function part(view: View, title: string, rows: readonly (readonly [string, string])[]): string[] {
   if (rows.length === 0) return [];
-  const lines = fields(inner(view), rows.map(([label, value]) => ({ label, value })), 'accent');
+  const lines = fields(
+    inner(view),
+    rows.map(([label, value]) => ({ label, value })),
+    'accent',
+  );
   return section(view, title, indent(lines));
 }

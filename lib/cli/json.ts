@@ -14,6 +14,12 @@ export function orUnlimited(value: number | null): number | typeof UNLIMITED {
 /** Wraps the parts of a report in what every report has, with a reason for every null in it. */
 export function toReport(host: Host, degraded: readonly Unknown[], parts: object, generatedAt: Date): string {
   const explained = explainNulls({ host, ...parts }, degraded);
-  const report = { schemaVersion: SCHEMA_VERSION, generatedAt: generatedAt.toISOString(), host, degraded: explained, ...parts };
+  const report = {
+    schemaVersion: SCHEMA_VERSION,
+    generatedAt: generatedAt.toISOString(),
+    host,
+    degraded: explained,
+    ...parts,
+  };
   return `${JSON.stringify(report, null, 2)}\n`;
 }

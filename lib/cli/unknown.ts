@@ -34,7 +34,11 @@ export function explainNulls(value: object, known: readonly Unknown[]): Unknown[
 
 /** A path is explained by its own entry or by that of something around it. */
 function isExplained(path: string, explained: ReadonlySet<string>): boolean {
-  for (let end = path.length; end > 0; end = Math.max(path.lastIndexOf('.', end - 1), path.lastIndexOf('[]', end - 1))) {
+  for (
+    let end = path.length;
+    end > 0;
+    end = Math.max(path.lastIndexOf('.', end - 1), path.lastIndexOf('[]', end - 1))
+  ) {
     if (explained.has(path.slice(0, end))) return true;
   }
   return false;

@@ -177,8 +177,11 @@ Status MakePages(const Spec& spec, Region* region) {
       platform::MutexGuard guard(table.lock);
       DropRange(range);
     }
+    // A name that was made here and leads to nothing usable would stay taken for ever.
+    const bool named = spec.name != nullptr && !spec.open_existing && region->file != platform::kNoFile;
     platform::CloseFile(region->file);
     region->file = platform::kNoFile;
+    if (named) platform::UnlinkNamedObject(spec.name);
     return opened;
   }
   region->mapped_bytes = mapped;

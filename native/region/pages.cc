@@ -123,7 +123,8 @@ Status Zero(Id id, uint64_t offset, uint64_t length) {
 
 Status Flush(Id id, uint64_t offset, uint64_t length, bool wait) {
   return OnPages(id, offset, length, [wait](const Use& use, void* address, uint64_t bytes) {
-    if (use->file == platform::kNoFile || use->copy_on_write) return Fail(Code::kState, "kind");
+    const bool private_pages = use->copy_on_write || use->kind == Kind::kSecret;
+    if (use->file == platform::kNoFile || private_pages) return Fail(Code::kState, "kind");
     return platform::FlushObject(use->file, address, bytes, wait);
   });
 }

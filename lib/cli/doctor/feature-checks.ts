@@ -21,10 +21,17 @@ export const FEATURE_CHECKS: readonly Check[] = [
       const policy = here?.capabilities?.numaPolicy;
       if (policy === undefined) return null;
       const nodes = topology.onlineNodes.length;
-      if (policy.available) return ok(nodes === 1 ? 'works; one node, so it changes nothing' : `works on ${nodes} nodes`);
-      const blocked = policy.errno === EPERM ? 'blocked, most likely by the seccomp filter of the container' : policy.reason;
-      const fix = policy.errno === EPERM ? 'docker run --cap-add SYS_NICE (Kubernetes: capabilities: add: [SYS_NICE])' : policy.fix || null;
-      return nodes > 1 ? warn(`${blocked}; ${nodes} nodes cannot be chosen from`, fix) : info(`${blocked}; there is one node only`, fix);
+      if (policy.available)
+        return ok(nodes === 1 ? 'works; one node, so it changes nothing' : `works on ${nodes} nodes`);
+      const blocked =
+        policy.errno === EPERM ? 'blocked, most likely by the seccomp filter of the container' : policy.reason;
+      const fix =
+        policy.errno === EPERM
+          ? 'docker run --cap-add SYS_NICE (Kubernetes: capabilities: add: [SYS_NICE])'
+          : policy.fix || null;
+      return nodes > 1
+        ? warn(`${blocked}; ${nodes} nodes cannot be chosen from`, fix)
+        : info(`${blocked}; there is one node only`, fix);
     },
   },
   {
@@ -33,7 +40,9 @@ export const FEATURE_CHECKS: readonly Check[] = [
     run({ topology: { onlineNodes, allowedNodes } }) {
       if (onlineNodes.length < 2) return ok('the only one');
       const evidence = `${allowedNodes.length} of ${onlineNodes.length} nodes`;
-      return allowedNodes.length < onlineNodes.length ? info(`${evidence}: a cpuset keeps it from the others`) : ok(evidence);
+      return allowedNodes.length < onlineNodes.length
+        ? info(`${evidence}: a cpuset keeps it from the others`)
+        : ok(evidence);
     },
   },
   {

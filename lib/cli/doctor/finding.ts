@@ -41,4 +41,3 @@ export function warn(evidence: string, fix: string | null): Verdict {
 export function fail(evidence: string, fix: string | null): Verdict {
   return { status: 'fail', evidence, fix };
 }
-

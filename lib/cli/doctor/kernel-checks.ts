@@ -40,7 +40,8 @@ export const KERNEL_CHECKS: readonly Check[] = [
       const fix = 'echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled';
       if (!thp.available) return info('not in this kernel, or not visible here');
       if (thp.enabled === 'never') return warn("never: pages: 'thp' has no effect", fix);
-      if (thp.enabled === 'always') return info('always: sparse memory can take more than it uses; madvise lets each region choose', fix);
+      if (thp.enabled === 'always')
+        return info('always: sparse memory can take more than it uses; madvise lets each region choose', fix);
       return ok(`${thp.enabled ?? 'unknown'}: each region chooses`);
     },
   },
@@ -55,9 +56,14 @@ export const KERNEL_CHECKS: readonly Check[] = [
       const pageBytes = (filled[0] ?? pools.find((pool) => pool.pageBytes === 2 * MIB))?.pageBytes ?? least;
       if (filled.length === 0) {
         const sizes = pools.map((pool) => size(pool.pageBytes)).join(', ');
-        return info(`pools of ${sizes} are empty: huge pages fall back to base pages`, poolCommand(pageBytes, PAGES_TO_RESERVE));
+        return info(
+          `pools of ${sizes} are empty: huge pages fall back to base pages`,
+          poolCommand(pageBytes, PAGES_TO_RESERVE),
+        );
       }
-      const texts = filled.map((pool) => `${pool.free ?? '?'} of ${pool.total ?? '?'} pages of ${size(pool.pageBytes)} free`);
+      const texts = filled.map(
+        (pool) => `${pool.free ?? '?'} of ${pool.total ?? '?'} pages of ${size(pool.pageBytes)} free`,
+      );
       const usable = filled.some((pool) => (pool.free ?? 0) - (pool.reserved ?? 0) + (pool.overcommit ?? 0) > 0);
       const more = (filled[0]?.total ?? 0) + PAGES_TO_RESERVE;
       return usable ? ok(texts.join(', ')) : warn(`${texts.join(', ')}, none to be had`, poolCommand(pageBytes, more));
@@ -98,7 +104,11 @@ export const KERNEL_CHECKS: readonly Check[] = [
     run({ here, host }, size) {
       if (here === null || host.platform !== 'linux') return null;
       const { shm } = here;
-      if (shm === null) return warn('/dev/shm is not mounted: named shared regions fail', 'sudo mount -t tmpfs -o size=1G shm /dev/shm');
+      if (shm === null)
+        return warn(
+          '/dev/shm is not mounted: named shared regions fail',
+          'sudo mount -t tmpfs -o size=1G shm /dev/shm',
+        );
       const evidence = `${size(shm.freeBytes)} of ${size(shm.totalBytes)} free`;
       const fix = 'sudo mount -o remount,size=1G /dev/shm (docker: --shm-size=1g)';
       if (shm.freeBytes < MIB) return fail(`${evidence}: shared regions fail`, fix);

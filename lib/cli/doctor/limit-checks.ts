@@ -32,7 +32,9 @@ export const LIMIT_CHECKS: readonly Check[] = [
       const ratio = availableBytes / effectiveBytes;
       const evidence = `${size(availableBytes)} of ${size(effectiveBytes)} left (${percent(ratio)})`;
       const fix =
-        setBy === 'machine' ? 'ps -eo pid,rss,comm --sort=-rss | head' : `Raise the limit (${limitOwner(limits)}), or take less.`;
+        setBy === 'machine'
+          ? 'ps -eo pid,rss,comm --sort=-rss | head'
+          : `Raise the limit (${limitOwner(limits)}), or take less.`;
       if (ratio < 0.05) return fail(evidence, fix);
       return ratio < 0.15 ? warn(evidence, fix) : ok(evidence);
     },
@@ -60,7 +62,10 @@ export const LIMIT_CHECKS: readonly Check[] = [
       if (pressure.system !== null) return ok('/proc/pressure/memory is readable');
       if (host.platform !== 'linux') return null;
       const reason = pressure.degraded.find(({ field }) => field === 'system')?.reason ?? 'not readable';
-      return warn(`${reason}: pressure can only be guessed from sizes`, 'Boot with psi=1 on the kernel command line (Linux 4.20, CONFIG_PSI).');
+      return warn(
+        `${reason}: pressure can only be guessed from sizes`,
+        'Boot with psi=1 on the kernel command line (Linux 4.20, CONFIG_PSI).',
+      );
     },
   },
   {

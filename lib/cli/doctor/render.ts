@@ -1,7 +1,7 @@
+import { type Host, isCopy } from '../host';
 import { indent, stack } from '../render/layout';
 import { type Span, span, wrap } from '../render/text';
 import { glyphs, paint, type Tone, type View } from '../render/view';
-import { type Host, isCopy } from '../host';
 import type { Diagnosis } from './checks';
 import type { Finding, Status } from './finding';
 
@@ -20,7 +20,11 @@ const WORD_COLUMNS = 6;
 export function renderDoctor(host: Host, diagnosis: Diagnosis, view: View): string {
   const shown = view.quiet ? ORDER.slice(0, 2) : ORDER;
   const findings = shown.flatMap((status) => diagnosis.findings.filter((one) => one.status === status));
-  return stack([findings.flatMap((one) => finding(one, view)), skipped(diagnosis, host, view), verdict(diagnosis, view)]);
+  return stack([
+    findings.flatMap((one) => finding(one, view)),
+    skipped(diagnosis, host, view),
+    verdict(diagnosis, view),
+  ]);
 }
 
 function finding({ status, title, id, evidence, fix }: Finding, view: View): string[] {
@@ -46,12 +50,17 @@ function marked(view: View, tone: Tone, word: string, [first = '', ...rest]: rea
 
 function skipped({ skipped: ids }: Diagnosis, host: Host, view: View): string[] {
   if (view.quiet || ids.length === 0) return [];
-  const why = isCopy(host) ? 'a copied machine has no running process, or does not hold the file' : 'not told by this system';
+  const why = isCopy(host)
+    ? 'a copied machine has no running process, or does not hold the file'
+    : 'not told by this system';
   return wrap(view, span(`Not checked: ${ids.join(', ')} (${why}).`, 'dim'), view.width);
 }
 
 function verdict({ findings }: Diagnosis, view: View): string[] {
-  const counts = ORDER.map((status) => ({ ...WORDS[status], number: findings.filter((one) => one.status === status).length }));
+  const counts = ORDER.map((status) => ({
+    ...WORDS[status],
+    number: findings.filter((one) => one.status === status).length,
+  }));
   const dot = ` ${glyphs(view).dot} `;
   const parts = counts.flatMap(({ word, tone, number }, index) => [
     index === 0 ? '' : dot,

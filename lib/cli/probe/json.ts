@@ -1,4 +1,13 @@
-import type { HugePages, Limits, NumaNode, Pressure, PressureReading, ProcessMemory, Rlimit, Topology } from '../../platform';
+import type {
+  HugePages,
+  Limits,
+  NumaNode,
+  Pressure,
+  PressureReading,
+  ProcessMemory,
+  Rlimit,
+  Topology,
+} from '../../platform';
 import type { SectionName } from '../commands';
 import { orUnlimited, toReport } from '../json';
 import type { ProbeData } from './data';
@@ -20,7 +29,13 @@ export function probeJson(data: ProbeData, section: SectionName | null, generate
     heap: heap && { limitBytes: heap.limitBytes, usedBytes: heap.usedBytes, spaces: heap.spaces },
     capabilities:
       capabilities &&
-      listCapabilities(capabilities).map(({ name, available, reason, fix, errno }) => ({ name, available, reason, fix, errno })),
+      listCapabilities(capabilities).map(({ name, available, reason, fix, errno }) => ({
+        name,
+        available,
+        reason,
+        fix,
+        errno,
+      })),
     sample: sample && {
       byteLength: sample.byteLength,
       // A policy that was not asked for is none; null would mean that it is not known.
@@ -56,7 +71,8 @@ function nodeJson(node: NumaNode): object {
     readBytesPerSecond: perSecond(one.readBandwidthMiBps),
     writeBytesPerSecond: perSecond(one.writeBandwidthMiBps),
   }));
-  const { id, online, hasCpu, hasMemory, cpus, memoryBytes, freeBytes, distances, hugePages, memorySideCaches, tier } = node;
+  const { id, online, hasCpu, hasMemory, cpus, memoryBytes, freeBytes, distances, hugePages, memorySideCaches, tier } =
+    node;
   return {
     ...{ id, online, hasCpu, hasMemory, cpus, memoryBytes, freeBytes, distances },
     ...{ hugePages, access, memorySideCaches, tier },

@@ -4,11 +4,15 @@ import { glyphs, paint, type Tone, type View } from './view';
 const INDENT = 2;
 const GAP = 2;
 /** Below this many columns for values, a value stands under its label. */
-const LEAST_VALUE = 20;
+const LEAST_VALUE = 24;
 
 /** A title over indented lines. */
 export function section(view: View, title: string, lines: readonly string[], aside: string = ''): string[] {
-  const head = wrap(view, aside === '' ? span(title, 'strong') : [span(title, 'strong'), span(`  ${aside}`, 'dim')], view.width);
+  const head = wrap(
+    view,
+    aside === '' ? span(title, 'strong') : [span(title, 'strong'), span(`  ${aside}`, 'dim')],
+    view.width,
+  );
   return [...head, ...lines];
 }
 
@@ -19,6 +23,11 @@ export function inner(view: View, by: number = INDENT): View {
 
 export function indent(lines: readonly string[], by: number = INDENT): string[] {
   return lines.map((line) => (line === '' ? '' : ' '.repeat(by) + line));
+}
+
+/** A paragraph, indented like the lines of a section. */
+export function paragraph(view: View, text: Rich): string[] {
+  return indent(wrap(view, text, inner(view).width));
 }
 
 export interface Field {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { paint, type Tone, type View } from './view';
 
 /** A piece of text with a tone. */
@@ -29,12 +30,9 @@ export function plain(rich: Rich): string {
     .join('');
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the color codes of paint()
-const CODES = /\u001b\[\d+(?:;\d+)*m/g;
-
 /** Columns of a painted line. */
 export function columns(line: string): number {
-  return line.replaceAll(CODES, '').length;
+  return stripVTControlCharacters(line).length;
 }
 
 export function pad(line: string, width: number, align: 'left' | 'right' = 'left'): string {

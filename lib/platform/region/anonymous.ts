@@ -23,6 +23,8 @@ const GIB = 1024 * MIB;
 
 type Step = '1GiB' | '2MiB' | 'thp' | 'base';
 
+const BASE_ONLY: readonly Step[] = ['base'];
+
 function stepsFor({ pages, bytes }: MapRequest): Step[] {
   switch (pages) {
     case '1GiB':
@@ -187,7 +189,9 @@ export function makeAnonymous(request: MapRequest): { holder: NativeHolder; log:
   const log = new PlacementLog(machineFacts().pageBytes);
   const populateForBind = request.strict && request.numa !== null && request.numa.policy === 'bind';
   const effective = populateForBind && !request.populate ? { ...request, populate: true } : request;
-  for (const step of stepsFor(effective)) {
+  const { pages } = effective;
+  const steps = pages === null || pages === 'base' ? BASE_ONLY : stepsFor(effective);
+  for (const step of steps) {
     let holder: NativeHolder | null;
     if (step === 'base') holder = mapOnBase(effective, log);
     else if (step === 'thp') holder = tryTransparent(effective, log);

@@ -27,42 +27,42 @@ function detach(buffer: ArrayBuffer): boolean {
  * too large for one buffer. Nothing is made before it is asked for, because V8 counts every local byte against the heap.
  */
 export class Buffers {
-  readonly #holder: NativeHolder;
-  readonly #shared: boolean;
-  #main: AnyBuffer | undefined;
-  #windows: WeakRef<AnyBuffer>[] = [];
+  private readonly holder: NativeHolder;
+  private readonly shared: boolean;
+  private whole: AnyBuffer | undefined;
+  private windows: WeakRef<AnyBuffer>[] = [];
 
   constructor(holder: NativeHolder, shared: boolean) {
-    this.#holder = holder;
-    this.#shared = shared;
+    this.holder = holder;
+    this.shared = shared;
   }
 
   get made(): boolean {
-    return this.#main !== undefined || this.#windows.length > 0;
+    return this.whole !== undefined || this.windows.length > 0;
   }
 
   /** The same buffer at each call, until it is dropped here or transferred away by the user. */
   main(what: string, byteLength: number): AnyBuffer {
-    if (this.#main === undefined || this.#main.byteLength === 0) this.#main = this.#make(what, 0, byteLength);
-    return this.#main;
+    if (this.whole === undefined || this.whole.byteLength === 0) this.whole = this.make(what, 0, byteLength);
+    return this.whole;
   }
 
   /** A view of a part: over the main buffer, or over one of its own where one buffer cannot span the region. */
   window(what: string, byteLength: number, offset: number, length: number): Uint8Array {
     if (byteLength <= LARGEST_BUFFER) return new Uint8Array(this.main(what, byteLength), offset, length);
     if (length === 0) return new Uint8Array(0);
-    const buffer = this.#make(what, offset, length);
-    if (this.#windows.length % 64 === 63) this.#windows = this.#windows.filter((ref) => ref.deref() !== undefined);
-    this.#windows.push(new WeakRef(buffer));
+    const buffer = this.make(what, offset, length);
+    if (this.windows.length % 64 === 63) this.windows = this.windows.filter((ref) => ref.deref() !== undefined);
+    this.windows.push(new WeakRef(buffer));
     return new Uint8Array(buffer);
   }
 
   /** Empties every local buffer and forgets all. True when a view may have been taken from under a running native job. */
   drop(): boolean {
-    const all = [this.#main, ...this.#windows.map((ref) => ref.deref())];
-    this.#main = undefined;
-    this.#windows = [];
-    if (this.#shared) return false; // a job on a shared buffer keeps it alive
+    const all = [this.whole, ...this.windows.map((ref) => ref.deref())];
+    this.whole = undefined;
+    this.windows = [];
+    if (this.shared) return false; // a job on a shared buffer keeps it alive
     let taken = false;
     for (const buffer of all) {
       if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) taken = detach(buffer) || taken;
@@ -70,7 +70,7 @@ export class Buffers {
     return taken;
   }
 
-  #make(what: string, offset: number, length: number): AnyBuffer {
+  private make(what: string, offset: number, length: number): AnyBuffer {
     if (length > LARGEST_BUFFER) {
       throw memoryError('ERR_MEMORY_TOO_LARGE', `${what}: this Node.js cannot span ${length} bytes with one buffer`, {
         requestedBytes: length,
@@ -78,9 +78,9 @@ export class Buffers {
         hint: 'Take windows of the region instead: region.window(offset, length).',
       });
     }
-    const made = this.#shared
-      ? native().sharedBuffer(this.#holder, offset, length)
-      : native().localBuffer(this.#holder, offset, length);
+    const made = this.shared
+      ? native().sharedBuffer(this.holder, offset, length)
+      : native().localBuffer(this.holder, offset, length);
     return unwrap<AnyBuffer>(made, () => ({ what, requestedBytes: length }));
   }
 }

@@ -15,7 +15,7 @@ import { Buffers } from './buffers';
 import { leaveAtExit, watchQuarantine } from './live';
 import type { Made } from './objects';
 import type { Carrier } from './options';
-import type { AskedPlacement, Placement } from './placement';
+import type { Placement, Wishes } from './placement';
 import type { Protection } from './secret';
 
 /** A part of a region, in bytes. Default: from `offset` (0) to the end. */
@@ -31,7 +31,7 @@ export interface Origin {
   readonly byteLength: number;
   readonly carrier: Carrier;
   readonly name: string | undefined;
-  readonly asked: AskedPlacement;
+  readonly wishes: Wishes;
   readonly protection?: Protection;
   /** A file's path, for errors. */
   readonly path?: string;
@@ -45,30 +45,39 @@ function currentEpoch(): number {
   return faultEpoch[0] ?? 0;
 }
 
-/** What a Region keeps, and the checks that all of its calls share. Internal to region/. */
+/**
+ * What a Region keeps, and the checks that all of its calls share. Internal to region/, so its fields are ordinary ones:
+ * private names cost microseconds for each object on Node 20.
+ */
 export class RegionCore {
   readonly holder: NativeHolder;
   readonly origin: Origin;
   freed = false;
   byteLength: number;
   access: Access = 'readwrite';
-  readonly #buffers: Buffers;
-  #bytes: Uint8Array | undefined;
-  #placement: Placement | undefined;
-  #epoch = currentEpoch();
-  #faultsSeen = 0;
-  #registered = false;
+  private buffers: Buffers | undefined;
+  private wholeView: Uint8Array | undefined;
+  private outcome: Placement | undefined;
+  private epoch = currentEpoch();
+  private faultsSeen = 0;
+  private registered = false;
 
   constructor(origin: Origin) {
     this.origin = origin;
     this.holder = origin.made.holder;
     this.byteLength = origin.byteLength;
-    this.#buffers = new Buffers(this.holder, origin.made.log.carrier === 'shared');
+  }
+
+  // Made when first asked for: a region that nobody looks at has nothing to protect.
+  private views(what: string): Buffers {
+    this.needViews(what);
+    this.buffers ??= new Buffers(this.holder, this.origin.made.log.carrier === 'shared');
+    return this.buffers;
   }
 
   get placement(): Placement {
-    this.#placement ??= this.origin.made.log.finish(this.origin.asked);
-    return this.#placement;
+    this.outcome ??= this.origin.made.log.finish(this.origin.wishes);
+    return this.outcome;
   }
 
   /** The native half, after the checks that every call makes. @throws ERR_MEMORY_FREED, ERR_MEMORY_FAULTED */
@@ -76,16 +85,16 @@ export class RegionCore {
     if (this.freed)
       throw memoryError('ERR_MEMORY_FREED', `${what}: the region was freed before`, { source: this.label() });
     const epoch = currentEpoch();
-    if (epoch !== this.#epoch) this.#lookAtFaults(what, epoch);
+    if (epoch !== this.epoch) this.lookAtFaults(what, epoch);
     return this.holder;
   }
 
-  #lookAtFaults(what: string, epoch: number): void {
-    this.#epoch = epoch;
+  private lookAtFaults(what: string, epoch: number): void {
+    this.epoch = epoch;
     const described = native().describe(this.holder);
-    if (isFailure(described) || described.faults === this.#faultsSeen) return;
-    const fresh = described.faults - this.#faultsSeen;
-    this.#faultsSeen = described.faults;
+    if (isFailure(described) || described.faults === this.faultsSeen) return;
+    const fresh = described.faults - this.faultsSeen;
+    this.faultsSeen = described.faults;
     throw memoryError(
       'ERR_MEMORY_FAULTED',
       `${what}: ${fresh} access(es) met pages that no longer exist and read zeros instead`,
@@ -121,28 +130,25 @@ export class RegionCore {
 
   buffer(what: string): ArrayBuffer | SharedArrayBuffer {
     this.open(what);
-    this.#needViews(what);
-    return this.#buffers.main(what, this.byteLength);
+    return this.views(what).main(what, this.byteLength);
   }
 
   bytes(what: string): Uint8Array {
     this.open(what);
     // Length 0: the user transferred the buffer away. The region still has its pages, so it gets another one.
-    if (this.#bytes === undefined || this.#bytes.length === 0) {
-      this.#needViews(what);
-      this.#bytes = new Uint8Array(this.#buffers.main(what, this.byteLength));
+    if (this.wholeView === undefined || this.wholeView.length === 0) {
+      this.wholeView = new Uint8Array(this.views(what).main(what, this.byteLength));
     }
-    return this.#bytes;
+    return this.wholeView;
   }
 
   window(what: string, offset: ByteSize, length: ByteSize): Uint8Array {
     this.open(what);
     const span = this.span(what, { offset, length });
-    this.#needViews(what);
-    return this.#buffers.window(what, this.byteLength, span.offset, span.length);
+    return this.views(what).window(what, this.byteLength, span.offset, span.length);
   }
 
-  #needViews(what: string): void {
+  private needViews(what: string): void {
     if (this.access !== 'readwrite') {
       throw memoryError('ERR_MEMORY_INVALID_STATE', `${what}: a region protected to '${this.access}' has no views`, {
         hint:
@@ -151,8 +157,8 @@ export class RegionCore {
             : "Call protect('readwrite') first.",
       });
     }
-    if (this.#registered) return;
-    this.#registered = true;
+    if (this.registered) return;
+    this.registered = true;
     if (this.origin.made.log.carrier === 'local') leaveAtExit(this, (core) => core.release());
   }
 
@@ -183,9 +189,9 @@ export class RegionCore {
 
   /** Empties the views, after the pages moved from under them. */
   dropViews(): void {
-    this.#bytes = undefined;
-    if (!this.#buffers.made) return;
-    this.#buffers.drop();
+    this.wholeView = undefined;
+    if (this.buffers === undefined) return;
+    this.buffers.drop();
     watchQuarantine();
   }
 
@@ -194,14 +200,15 @@ export class RegionCore {
     if (this.freed) return null;
     let claimed = false;
     let detached = false;
-    const viewed = this.#buffers.made;
+    const { buffers } = this;
+    const viewed = buffers?.made === true;
     if (viewed) {
       // Claimed first: views are not taken away from a region that cannot be freed.
       const claim = native().claim(this.holder);
       if (isFailure(claim)) return failureError(claim, this.context('Region.free'));
       claimed = claim;
-      detached = this.#buffers.drop();
-      this.#bytes = undefined;
+      detached = buffers.drop();
+      this.wholeView = undefined;
     }
     const corrupted = native().release(this.holder, claimed, detached);
     if (isFailure(corrupted)) return failureError(corrupted, this.context('Region.free'));

@@ -10,6 +10,12 @@ import type { CommonRequest } from './options';
  * @throws MemoryError with strict, for whatever could not be had
  */
 export function finishCommon(what: string, made: Made, request: CommonRequest, byteLength: number): void {
+  const { name, dump, fork, lock, carrier, strict } = request;
+  if (name === undefined && dump && fork === 'inherit' && !lock && carrier === 'local' && !strict) return;
+  finishWishes(what, made, request, byteLength);
+}
+
+function finishWishes(what: string, made: Made, request: CommonRequest, byteLength: number): void {
   const { holder, log } = made;
   const advise = (advice: Advice, wanted: string): void => {
     const result = native().advise(holder, 0, byteLength, ADVICE.indexOf(advice));

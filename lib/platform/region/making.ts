@@ -4,35 +4,19 @@ import { makeAnonymous } from './anonymous';
 import type { Origin } from './core';
 import { finishCommon } from './finish';
 import { checkHandle } from './handle';
-import type { NumaRequest } from './numa-spec';
 import { type Made, makeFile, makeShared, openNamed } from './objects';
-import {
-  type CommonRequest,
-  type PageChoice,
-  parseFileOptions,
-  parseMapOptions,
-  parseSecretOptions,
-  parseSharedOptions,
-} from './options';
-import { type AskedPlacement, PlacementLog } from './placement';
+import { parseFileOptions, parseMapOptions, parseSecretOptions, parseSharedOptions } from './options';
+import { PlacementLog } from './placement';
 import { makeSecret } from './secret';
 
 // Checked options in, the origin of a region out: one function for each way to make one.
-
-function asked(
-  request: CommonRequest & { readonly numa: NumaRequest | null },
-  pages: PageChoice | null,
-): AskedPlacement {
-  const { carrier, numa, populate, lock } = request;
-  return { pages, carrier, numa: numa?.text ?? null, populate, lock };
-}
 
 export function originOfMap(size: ByteSize, options: unknown): Origin {
   const request = parseMapOptions(size, options as never);
   const made = makeAnonymous(request);
   finishCommon('Region.map', made, request, request.bytes);
-  const { bytes, carrier, name, pages } = request;
-  return { made, kind: 'anonymous', byteLength: bytes, carrier, name, asked: asked(request, pages) };
+  const { bytes, carrier, name } = request;
+  return { made, kind: 'anonymous', byteLength: bytes, carrier, name, wishes: request };
 }
 
 export function originOfFile(path: unknown, options: unknown): Origin {
@@ -42,15 +26,20 @@ export function originOfFile(path: unknown, options: unknown): Origin {
   const { byteLength } = unwrap(native().describe(made.holder), () => ({ what }));
   finishCommon(what, made, request, byteLength);
   const { carrier, name } = request;
-  return { made, kind: 'file', byteLength, carrier, name, asked: asked(request, null), path: request.path };
+  return { made, kind: 'file', byteLength, carrier, name, wishes: { ...request, pages: null }, path: request.path };
 }
 
 export function originOfShared(size: ByteSize, options: unknown): Origin {
   const request = parseSharedOptions('Region.shared', size, options as never);
   const made = makeShared(request);
-  finishCommon('Region.shared', made, request, request.bytes);
-  const { bytes, carrier, name, pages } = request;
-  return { made, kind: 'shared', byteLength: bytes, carrier, name, asked: asked(request, pages) };
+  try {
+    finishCommon('Region.shared', made, request, request.bytes);
+  } catch (error) {
+    if (request.name !== undefined) native().unlinkNamed(request.name); // made a moment ago, and nobody has it
+    throw error;
+  }
+  const { bytes, carrier, name } = request;
+  return { made, kind: 'shared', byteLength: bytes, carrier, name, wishes: request };
 }
 
 export function originOfSecret(size: ByteSize, options: unknown): Origin {
@@ -63,7 +52,7 @@ export function originOfSecret(size: ByteSize, options: unknown): Origin {
     byteLength: bytes,
     carrier: 'local',
     name: undefined,
-    asked: wishes,
+    wishes,
     protection,
   };
 }
@@ -91,5 +80,5 @@ function attached(made: Made, what: string, name: string | undefined): Origin {
   log.pageBytes = described.pageBytes;
   const wishes = { pages: null, carrier: 'shared', numa: null, populate: false, lock: false } as const;
   const kind = KINDS[described.kind] ?? 'shared';
-  return { made, kind, byteLength: described.byteLength, carrier: 'shared', name, asked: wishes };
+  return { made, kind, byteLength: described.byteLength, carrier: 'shared', name, wishes };
 }

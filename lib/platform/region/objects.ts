@@ -121,7 +121,12 @@ export function makeShared(request: SharedRequest): Made {
   const made =
     name === undefined ? native().mapShared(bytes, 0) : native().mapNamed(checkSharedName(where, name), bytes, true);
   if (isFailure(made)) throw failureError(made, { what: where, requestedBytes: bytes, source: name });
-  return settle(where, { holder: made, log }, bytes, request, name);
+  try {
+    return settle(where, { holder: made, log }, bytes, request, name);
+  } catch (error) {
+    if (name !== undefined) native().unlinkNamed(name); // made a moment ago, and nobody has it
+    throw error;
+  }
 }
 
 function makeHugeShared(pages: '2MiB' | '1GiB', request: SharedRequest, log: PlacementLog): Made | null {

@@ -38,6 +38,15 @@ export interface AskedPlacement {
   readonly lock: boolean;
 }
 
+/** What a request carries of {@link AskedPlacement}; made into one only when somebody looks. */
+export interface Wishes {
+  readonly pages: PageChoice | null;
+  readonly carrier: 'local' | 'shared';
+  readonly numa: { readonly text: string } | null;
+  readonly populate: boolean;
+  readonly lock: boolean;
+}
+
 /** What was asked, what was got, and why they differ. */
 export interface Placement {
   readonly asked: AskedPlacement;
@@ -64,7 +73,14 @@ export class PlacementLog {
     this.fallbacks.push(Object.freeze({ wanted, code, errno, reason, fix }));
   }
 
-  finish(asked: AskedPlacement): Placement {
+  finish(wishes: Wishes): Placement {
+    const asked = {
+      pages: wishes.pages,
+      carrier: wishes.carrier,
+      numa: wishes.numa?.text ?? null,
+      populate: wishes.populate,
+      lock: wishes.lock,
+    };
     const { pages, pageBytes, carrier, numa, numaVerified, populated, locked } = this;
     return Object.freeze({
       asked: Object.freeze(asked),

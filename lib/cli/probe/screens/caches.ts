@@ -1,9 +1,9 @@
 import type { CpuCache } from '../../../platform';
-import { indent, inner, section, stack } from '../../render/layout';
+import { indent, inner, paragraph, section, stack } from '../../render/layout';
 import { type Column, table } from '../../render/table';
 import { size, type View } from '../../render/view';
 import type { ProbeData } from '../data';
-import { known, ranges, unknowns } from './common';
+import { cacheName, known, ranges, unknowns } from './common';
 
 /** More sets of CPUs than this are told by their number alone. */
 const MOST_SETS = 4;
@@ -11,12 +11,11 @@ const MOST_SETS = 4;
 export function renderCaches({ topology, degraded }: ProbeData, view: View): string {
   if (topology === undefined) return '';
   const cpuColumns: Column[] = [
-    { title: 'level' },
-    { title: 'type' },
+    { title: 'cache' },
     { title: 'size', align: 'right' },
     { title: 'line', align: 'right' },
-    { title: 'number', align: 'right' },
-    { title: 'shared by CPUs', least: 12 },
+    { title: 'count', align: 'right' },
+    { title: 'CPUs', least: 8 },
   ];
   const cpuRows = groupCaches(topology.caches).map((group) => cacheRow(group, view));
   const memoryColumns: Column[] = [
@@ -33,13 +32,18 @@ export function renderCaches({ topology, degraded }: ProbeData, view: View): str
       ...[known(cache.indexing), known(cache.writePolicy)],
     ]),
   );
-  const none = ['  none is told by this kernel'];
+  const none = paragraph(view, 'none is told by this kernel');
   const cpuLines = cpuRows.length === 0 ? none : indent(table(inner(view), cpuColumns, cpuRows));
   return stack([
-    section(view, 'CPU caches', cpuLines, 'sizes are of one cache'),
+    section(view, 'CPU caches', cpuLines, 'size of one cache; CPUs that share it'),
     memoryRows.length === 0
       ? []
-      : section(view, 'Memory-side caches', indent(table(inner(view), memoryColumns, memoryRows)), 'in front of a node'),
+      : section(
+          view,
+          'Memory-side caches',
+          indent(table(inner(view), memoryColumns, memoryRows)),
+          'in front of a node',
+        ),
     unknowns(view, degraded, ['topology.caches']),
   ]);
 }
@@ -60,10 +64,8 @@ function cacheRow(group: readonly CpuCache[], view: View): string[] {
   if (first === undefined) return [];
   const each = first.sharedCpus.length;
   const sets = group.map((cache) => ranges(cache.sharedCpus)).join(' | ');
-  return [
-    ...[`L${first.level}`, first.type, size(view, first.sizeBytes), lineText(first.lineBytes), String(group.length)],
-    group.length > MOST_SETS || each === 0 ? (each === 1 ? 'one each' : `${each} each`) : sets,
-  ];
+  const shared = each === 1 && group.length > 1 ? 'one each' : group.length > MOST_SETS ? `${each} each` : sets;
+  return [cacheName(first), size(view, first.sizeBytes), lineText(first.lineBytes), String(group.length), shared];
 }
 
 function lineText(bytes: number | null): string {

@@ -11,8 +11,16 @@ export function renderCapabilities({ capabilities, degraded }: ProbeData, view: 
   const works = all.filter((one) => one.available);
   const missing = all.filter((one) => !one.available);
   return stack([
-    section(view, `Works (${works.length})`, indent(wrap(inner(view), works.map(worksText).join(', '), view.width - 2))),
-    part(view, 'Missing', missing.map((one) => ({ label: one.name, value: missingText(one, view) }))),
+    section(
+      view,
+      `Works (${works.length})`,
+      indent(wrap(inner(view), works.map(worksText).join(', '), view.width - 2)),
+    ),
+    part(
+      view,
+      'Missing',
+      missing.map((one) => ({ label: one.name, value: missingText(one, view) })),
+    ),
     unknowns(view, degraded, ['capabilities']),
   ]);
 }

@@ -1,8 +1,8 @@
-import type { NumaNode } from '../../../platform';
-import type { Unknown } from '../../unknown';
+import type { CpuCache, NumaNode } from '../../../platform';
 import { fields, indent, inner, section } from '../../render/layout';
 import { type Rich, span } from '../../render/text';
 import type { Tone, View } from '../../render/view';
+import type { Unknown } from '../../unknown';
 
 /** Ids as the kernel lists them: `0-3,8`; `none` for an empty list. */
 export function ranges(ids: readonly number[]): string {
@@ -46,4 +46,11 @@ export function nodeKind(node: NumaNode): string {
 
 export function pressureTone(ratio: number): Tone {
   return ratio >= 0.1 ? 'bad' : ratio > 0 ? 'warn' : 'good';
+}
+
+const SHORT = { data: 'd', instruction: 'i', unified: '' } as const;
+
+/** `L1d`, `L1i`, `L2`. */
+export function cacheName({ level, type }: CpuCache): string {
+  return `L${level}${SHORT[type]}`;
 }

@@ -16,7 +16,11 @@ export function distances({ nodes }: Topology, view: View): string[] {
   const cells = shown.map((node) => columns.map((column) => node.distances[column] ?? null));
   const ids = shown.map((node) => node.id);
   const room = inner(view);
-  const whole = matrix(room, ids.map(String), cells.map((row) => row.map(cellText)));
+  const whole = matrix(
+    room,
+    ids.map(String),
+    cells.map((row) => row.map(cellText)),
+  );
   if (whole !== null) return section(view, 'Distances', indent(whole), '10 is local');
   const groups = alike(cells);
   const isSmaller = groups.length < ids.length;
@@ -71,7 +75,10 @@ function byDistance(view: View, ids: readonly number[], cells: Cells, groups: re
     for (const to of groups) {
       const distance = distanceOf(cells, from, to);
       if (distance === null || (from === to && from.length === 1)) continue;
-      found.set(distance, [...(found.get(distance) ?? []), ...to].sort((a, b) => a - b));
+      found.set(
+        distance,
+        [...(found.get(distance) ?? []), ...to].sort((a, b) => a - b),
+      );
     }
     return found;
   });

@@ -1,5 +1,5 @@
 import type { HugePagePool, ThpState } from '../../../platform';
-import { fields, indent, inner, section, stack } from '../../render/layout';
+import { fields, indent, inner, paragraph, section, stack } from '../../render/layout';
 import { type Column, table } from '../../render/table';
 import { span, wrap } from '../../render/text';
 import { size, type View } from '../../render/view';
@@ -21,7 +21,8 @@ export function renderHugePages({ hugePages, degraded }: ProbeData, view: View):
 }
 
 function poolTable(pools: readonly HugePagePool[], defaultBytes: number | null, view: View): string[] {
-  if (pools.length === 0) return section(view, 'Huge-page pools', ['  none: this kernel has no hugetlb pages']);
+  if (pools.length === 0)
+    return section(view, 'Huge-page pools', paragraph(view, 'none: this kernel has no hugetlb pages'));
   const titles = ['page', 'total', 'free', 'reserved', 'surplus', 'overcommit', 'pool size'];
   const columns: Column[] = titles.map((title) => ({ title, align: 'right' }));
   const rows = pools.map((pool) => [
@@ -42,7 +43,12 @@ function perNode(pools: readonly HugePagePool[], view: View): string[] {
   // One node repeats the table above.
   if (rows.length === 0 || pools.every((pool) => pool.nodes.length < 2)) return [];
   const columns: Column[] = ['page', 'node', 'total', 'free', 'surplus'].map((title) => ({ title, align: 'right' }));
-  return section(view, 'Pools by node', indent(table(inner(view), columns, rows)), 'in pages; nodes without any are left out');
+  return section(
+    view,
+    'Pools by node',
+    indent(table(inner(view), columns, rows)),
+    'in pages; nodes without any are left out',
+  );
 }
 
 function reserveHint(pools: readonly HugePagePool[], view: View): string[] {
@@ -53,7 +59,8 @@ function reserveHint(pools: readonly HugePagePool[], view: View): string[] {
 }
 
 function transparent(thp: ThpState, view: View): string[] {
-  if (!thp.available) return section(view, 'Transparent huge pages', ['  not in this kernel, or not visible here']);
+  if (!thp.available)
+    return section(view, 'Transparent huge pages', paragraph(view, 'not in this kernel, or not visible here'));
   const { khugepaged } = thp;
   const rows = [
     { label: 'enabled', value: [known(thp.enabled), span(`  ${MEANING[thp.enabled ?? ''] ?? ''}`, 'dim')] },

@@ -1,5 +1,5 @@
 import type { CgroupLimits, Limits, Rlimit } from '../../../platform';
-import { bar, type Field, fields, indent, inner, section, stack } from '../../render/layout';
+import { bar, type Field, fields, indent, inner, paragraph, section, stack } from '../../render/layout';
 import { type Column, table } from '../../render/table';
 import { type Rich, span, wrap } from '../../render/text';
 import { percent, size, type View } from '../../render/view';
@@ -31,15 +31,20 @@ function effective(limits: Limits, view: View): string[] {
   const lines = fields(inner(view), rows);
   if (effectiveBytes !== null && availableBytes !== null && effectiveBytes > 0) {
     const ratio = Math.min(1, Math.max(0, 1 - availableBytes / effectiveBytes));
-    lines.push(`${bar(view, ratio, 20)} ${percent(ratio)} taken`);
+    const cells = Math.min(20, view.width - 16);
+    lines.push(`${bar(view, ratio, cells)} ${percent(ratio)} taken`);
   }
   return section(view, 'Effective memory limit', indent(lines));
 }
 
 function groups(cgroups: readonly CgroupLimits[], view: View): string[] {
-  if (cgroups.length === 0) return section(view, 'Control groups', ['  none is visible here']);
+  if (cgroups.length === 0) return section(view, 'Control groups', paragraph(view, 'none is visible here'));
   const blocks = cgroups.map((group, index) => [
-    ...wrap(inner(view), [span(group.path, 'accent'), span(`  v${group.version}${index === 0 ? ', own' : ''}`, 'dim')], view.width - 2),
+    ...wrap(
+      inner(view),
+      [span(group.path, 'accent'), span(`  v${group.version}${index === 0 ? ', own' : ''}`, 'dim')],
+      view.width - 2,
+    ),
     ...indent(wrap(inner(view, 4), groupFacts(group, view), view.width - 4)),
   ]);
   return section(view, 'Control groups', indent(blocks.flat()), 'the own one first, then its parents');
@@ -71,7 +76,7 @@ function optional(name: string, bytes: number | null, view: View): string[] {
 
 function rlimits(limits: Limits, view: View): string[] {
   const all = limits.rlimits;
-  if (all === null) return section(view, 'Resource limits', ['  unknown']);
+  if (all === null) return section(view, 'Resource limits', paragraph(view, 'unknown'));
   const bytes = (value: number): string => size(view, value);
   const number = (value: number): string => String(value);
   const rows: [string, Rlimit | null, (value: number) => string][] = [
@@ -98,10 +103,14 @@ function machine({ machine: all }: Limits, view: View): string[] {
     { label: 'memory', value: `${size(view, all.totalBytes)}, ${size(view, all.availableBytes)} available` },
     {
       label: 'swap',
-      value: all.swapTotalBytes === 0 ? 'none' : `${size(view, all.swapTotalBytes)}, ${size(view, all.swapFreeBytes)} free`,
+      value:
+        all.swapTotalBytes === 0 ? 'none' : `${size(view, all.swapTotalBytes)}, ${size(view, all.swapFreeBytes)} free`,
     },
     { label: 'committed', value: `${size(view, all.committedBytes)} of ${size(view, all.commitLimitBytes)}` },
-    { label: 'overcommit', value: all.overcommit === 'never' && ratio !== null ? `${mode}, ratio ${percent(ratio)}` : mode },
+    {
+      label: 'overcommit',
+      value: all.overcommit === 'never' && ratio !== null ? `${mode}, ratio ${percent(ratio)}` : mode,
+    },
     { label: 'mappings', value: all.maxMapCount === null ? 'unknown' : `at most ${all.maxMapCount} per process` },
   ];
   return section(view, 'Machine', indent(fields(inner(view), rows)));

@@ -1,7 +1,7 @@
 import type { NumaNode, Topology } from '../../../platform';
 import { fields, indent, inner, section, stack } from '../../render/layout';
 import { type Column, table } from '../../render/table';
-import { type View, size } from '../../render/view';
+import { size, type View } from '../../render/view';
 import type { Unknown } from '../../unknown';
 import type { NumaUse, ProbeData } from '../data';
 import { known, nodeKind, ranges, unknowns } from './common';
@@ -25,15 +25,21 @@ function ownPlace(topology: Topology, numa: NumaUse, degraded: readonly Unknown[
   const told = (field: string, text: string): string =>
     degraded.some((one) => one.field === field) ? 'unknown' : text;
   const rows = [
-    { label: 'memory from', value: told('topology.allowedNodes', `nodes ${ranges(topology.allowedNodes)} of ${ranges(topology.onlineNodes)}`) },
-    { label: 'runs on', value: told('topology.cpus.allowed', `CPUs ${ranges(topology.cpus.allowed)} of ${ranges(topology.cpus.online)}`) },
+    {
+      label: 'memory from',
+      value: told('topology.allowedNodes', `nodes ${ranges(topology.allowedNodes)} of ${ranges(topology.onlineNodes)}`),
+    },
+    {
+      label: 'runs on',
+      value: told('topology.cpus.allowed', `CPUs ${ranges(topology.cpus.allowed)} of ${ranges(topology.cpus.online)}`),
+    },
     { label: 'policy', value: known(numa.policy) },
   ];
   return section(view, 'What this process may use', indent(fields(inner(view), rows)), topology.numa.reason);
 }
 
 function nodeTable(topology: Topology, view: View): string[] {
-  const hasKinds = topology.nodes.some((node) => nodeKind(node) !== '');
+  const hasKinds = topology.source !== 'synthetic' && topology.nodes.some((node) => nodeKind(node) !== '');
   const columns: Column[] = [
     { title: 'node', align: 'right' },
     { title: 'memory', align: 'right' },
@@ -91,19 +97,34 @@ function tiers(topology: Topology, view: View): string[] {
   return section(view, 'Memory tiers', indent(fields(inner(view), rows)), 'lower is faster');
 }
 
+const COUNTERS = [
+  ['node', 'node'],
+  ['hit', 'hit'],
+  ['miss', 'miss'],
+  ['foreign', 'foreign'],
+  ['interleave', 'interleaveHit'],
+  ['local', 'local'],
+  ['other', 'other'],
+] as const;
+/** What is left in a narrow terminal: did memory come from where it was wanted? */
+const CHIEF: readonly string[] = ['node', 'hit', 'miss', 'other'];
+const NARROW = 64;
+
 function counters({ counters: all }: NumaUse, view: View): string[] {
-  const columns: Column[] = ['node', 'hit', 'miss', 'foreign', 'interleave', 'local', 'other'].map((title) => ({
-    title,
-    align: 'right',
-  }));
-  // On a large machine the nodes where nothing ever missed say nothing.
-  const isLarge = all.length > 16;
-  const shown = isLarge ? all.filter((one) => (one.miss ?? 0) + (one.foreign ?? 0) + (one.other ?? 0) > 0) : all;
-  const rows = shown.map((one) =>
-    [one.node, one.hit, one.miss, one.foreign, one.interleaveHit, one.local, one.other].map(known),
-  );
   if (all.length === 0) return [];
+  const isNarrow = view.width < NARROW;
+  const chosen = COUNTERS.filter(([title]) => !isNarrow || CHIEF.includes(title));
+  // On a large machine the nodes where nothing ever missed say nothing.
+  const shown =
+    all.length > 16 ? all.filter((one) => (one.miss ?? 0) + (one.foreign ?? 0) + (one.other ?? 0) > 0) : all;
+  const rows = shown.map((one) => chosen.map(([, key]) => known(one[key])));
   const rest = all.length - shown.length;
-  const aside = rest > 0 ? `pages since boot; ${rest} nodes that never missed are left out` : 'pages since boot';
-  return section(view, 'Counters', rows.length === 0 ? [] : indent(table(inner(view), columns, rows)), aside);
+  const asides = [
+    'pages since boot',
+    ...(rest > 0 ? [`${rest} nodes that never missed are left out`] : []),
+    ...(isNarrow ? ['--json and wider terminals have more'] : []),
+  ];
+  const columns = chosen.map(([title]): Column => ({ title, align: 'right' }));
+  const lines = rows.length === 0 ? [] : indent(table(inner(view), columns, rows));
+  return section(view, 'Counters', lines, asides.join('; '));
 }

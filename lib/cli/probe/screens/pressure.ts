@@ -1,6 +1,6 @@
-import type { PressureLine, PressureReading } from '../../../platform';
 import { formatDuration } from '../../../core';
-import { indent, inner, section, stack } from '../../render/layout';
+import type { PressureLine, PressureReading } from '../../../platform';
+import { indent, inner, paragraph, section, stack } from '../../render/layout';
 import { type Column, table } from '../../render/table';
 import { type Rich, span } from '../../render/text';
 import { percent, type View } from '../../render/view';
@@ -17,7 +17,7 @@ export function renderPressure({ pressure, degraded }: ProbeData, view: View): s
 }
 
 function reading(view: View, title: string, file: string, data: PressureReading | null): string[] {
-  if (data === null) return section(view, title, ['  unknown']);
+  if (data === null) return section(view, title, paragraph(view, 'unknown'));
   const columns: Column[] = [
     { title: 'waited', least: 10 },
     { title: '10 s', align: 'right' },

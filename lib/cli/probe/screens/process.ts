@@ -8,7 +8,12 @@ import { unknowns } from './common';
 
 export function renderProcess({ process, heap, degraded }: ProbeData, view: View): string {
   if (!process) return '';
-  return stack([reconciled(process, view), others(process, view), heap ? heapTable(heap, view) : [], unknowns(view, degraded, ['process'])]);
+  return stack([
+    reconciled(process, view),
+    others(process, view),
+    heap ? heapTable(heap, view) : [],
+    unknowns(view, degraded, ['process']),
+  ]);
 }
 
 /** The parts of RSS by name; they add up to it exactly. */
@@ -22,6 +27,9 @@ export function breakdown({ breakdown: all }: ProcessMemory): [name: string, byt
   ];
 }
 
+/** A shorter bar tells nothing. */
+const LEAST_CELLS = 6;
+
 function reconciled(memory: ProcessMemory, view: View): string[] {
   const room = inner(view);
   const parts = breakdown(memory);
@@ -30,14 +38,20 @@ function reconciled(memory: ProcessMemory, view: View): string[] {
   const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const sizeWidth = Math.max(...texts.map((text) => text.length));
   const cells = Math.min(24, room.width - nameWidth - sizeWidth - 13);
+  const title = 'Resident memory of this process';
+  const aside = 'the parts add up to RSS';
+  if (cells < LEAST_CELLS) {
+    const narrow = rows.map(([label], index) => ({ label, value: texts[index] ?? '' }));
+    return section(view, title, indent(fields(room, narrow)), aside);
+  }
   const lines = rows.map(([name, bytes], index) => {
     const ratio = bytes === null || memory.rssBytes === 0 ? null : bytes / memory.rssBytes;
     const head = `${pad(name, nameWidth)}  ${pad(texts[index] ?? '', sizeWidth, 'right')}`;
     if (name === 'RSS') return paint(view, 'strong', head);
-    if (ratio === null || cells < 6) return head;
+    if (ratio === null) return head;
     return `${head}  ${bar(view, ratio, cells, 'accent')} ${pad(percent(ratio), 8, 'right')}`;
   });
-  return section(view, 'Resident memory of this process', indent(lines), 'the parts add up to RSS');
+  return section(view, title, indent(lines), aside);
 }
 
 function others(memory: ProcessMemory, view: View): string[] {

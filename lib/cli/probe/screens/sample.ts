@@ -8,7 +8,7 @@ export function sampleFields(sample: Sample, view: View): Field[] {
   const { fallbacks } = sample;
   const verdict = fallbacks.length === 0 ? span('as asked', 'good') : span('not as asked', 'warn');
   const rows: Field[] = [
-    { label: 'Mapped', value: [`${size(view, sample.byteLength)} to see what asking leads to: `, verdict] },
+    { label: 'Mapped', value: [`${size(view, sample.byteLength)} as a trial: `, verdict] },
     { label: '  asked', value: askedText(sample.asked) },
     { label: '  got', value: gotText(sample.got, view) },
   ];

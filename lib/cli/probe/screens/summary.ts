@@ -3,8 +3,8 @@ import { PROGRAM, SECTIONS } from '../../commands';
 import { type Host, isCopy } from '../../host';
 import { bar, type Field, fields, stack } from '../../render/layout';
 import { type Rich, type Span, span, wrap } from '../../render/text';
-import { limitOwner } from '../../wording';
 import { count, glyphs, percent, size, type View } from '../../render/view';
+import { limitOwner } from '../../wording';
 import type { ProbeData } from '../data';
 import { listCapabilities } from './capabilities';
 import { known, pressureTone, ranges } from './common';
@@ -32,7 +32,7 @@ function title(host: Host, topology: Topology | undefined, view: View): Rich {
   const facts = [
     [name, host.kernel, host.arch].filter(Boolean).join(' '),
     ...(host.runtime === null ? [] : [`Node.js ${host.runtime.node}`]),
-    ...(topology === undefined ? [] : [count(topology.cpus.online.length, 'CPU')]),
+    ...(topology?.cpus.online.length ? [count(topology.cpus.online.length, 'CPU')] : []),
     ...(isCopy(host) ? [`copy in ${host.sysroot}`] : []),
   ];
   const dot = ` ${glyphs(view).dot} `;
@@ -76,7 +76,8 @@ function numaText({ nodes, allowedNodes, onlineNodes, numa }: Topology): string 
 function pageFields({ pools, thp }: HugePages, pageBytes: number | null, view: View): Field[] {
   const switches = thp.available ? `${known(thp.enabled)}, pages of ${size(view, thp.pmdBytes)}` : 'not available';
   const texts = pools.map(
-    (pool) => `${size(view, pool.pageBytes)}: ${pool.total === 0 ? 'empty' : `${known(pool.free)} of ${known(pool.total)} free`}`,
+    (pool) =>
+      `${size(view, pool.pageBytes)}: ${pool.total === 0 ? 'empty' : `${known(pool.free)} of ${known(pool.total)} free`}`,
   );
   return [
     { label: 'Pages', value: `base ${size(view, pageBytes)}; transparent huge pages ${switches}` },
@@ -125,7 +126,10 @@ function footer(view: View): string[] {
   if (view.quiet) return [];
   return wrap(
     view,
-    span(`More: ${PROGRAM} probe SECTION, with ${SECTIONS.map(({ name }) => name).join(', ')}. Checks: ${PROGRAM} doctor.`, 'dim'),
+    span(
+      `More: ${PROGRAM} probe SECTION (${SECTIONS.map(({ name }) => name).join(', ')}); checks: ${PROGRAM} doctor`,
+      'dim',
+    ),
     view.width,
   );
 }

@@ -1,29 +1,34 @@
 import type { CpuCache, NumaNode, Topology } from '../../../platform';
-import { stack, tree, type TreeNode, section } from '../../render/layout';
+import { paragraph, section, stack, type TreeNode, tree } from '../../render/layout';
 import { span } from '../../render/text';
 import { count, glyphs, size, type View } from '../../render/view';
 import type { ProbeData } from '../data';
-import { nodeKind, ranges, unknowns } from './common';
+import { cacheName, nodeKind, ranges, unknowns } from './common';
 
 export function renderTopology({ topology, host, degraded }: ProbeData, view: View): string {
   if (topology === undefined) return '';
   const { cpus } = topology;
   const title = [
     span('machine', 'strong'),
-    `  ${size(view, topology.totalMemoryBytes)}, ${count(topology.nodes.length, 'node')}, ${count(cpus.online.length, 'CPU')}`,
+    `  ${size(view, topology.totalMemoryBytes)}, ${count(topology.nodes.length, 'node')}${cpus.online.length === 0 ? '' : `, ${count(cpus.online.length, 'CPU')}`}`,
     span(host.cpuModel === null ? '' : `  ${host.cpuModel}`, 'dim'),
   ];
   const children = groupNodes(topology, view);
   return stack([
     tree(view, { text: title, children: [...children, ...outside(topology, view)] }),
-    section(view, 'CPUs', cpuLines(topology)),
+    section(view, 'CPUs', cpuLines(topology, view)),
     unknowns(view, degraded, ['topology']),
   ]);
 }
 
-function cpuLines({ cpus }: Topology): string[] {
+function cpuLines({ cpus }: Topology, view: View): string[] {
+  // A running machine has a CPU: an empty list was not told.
+  const told = (ids: readonly number[]): string => (ids.length === 0 ? 'unknown' : ranges(ids));
   const rest = cpus.offline.length === 0 ? '' : `, offline ${ranges(cpus.offline)}`;
-  return [`  online ${ranges(cpus.online)}${rest}`, `  allowed to this process ${ranges(cpus.allowed)}`];
+  return [
+    ...paragraph(view, `online ${told(cpus.online)}${rest}`),
+    ...paragraph(view, `allowed to this process ${told(cpus.allowed)}`),
+  ];
 }
 
 interface Described {
@@ -61,7 +66,7 @@ function toBranch(topology: Topology, { ids, first, branches }: Described, view:
   const facts = [
     `${size(view, first.memoryBytes)}${isGroup ? ' each' : ''}`,
     ...(cpus.length === 0 ? [] : [`CPUs ${ranges(cpus.sort((a, b) => a - b))}`]),
-    ...(nodeKind(first) === '' ? [] : [nodeKind(first)]),
+    ...(nodeKind(first) === '' || topology.source === 'synthetic' ? [] : [nodeKind(first)]),
     ...(first.tier === null ? [] : [`tier ${first.tier}`]),
   ];
   const name = isGroup ? `nodes ${ranges(ids)}` : `node ${first.id}`;
@@ -73,7 +78,9 @@ function toBranch(topology: Topology, { ids, first, branches }: Described, view:
 
 function describeNode(topology: Topology, node: NumaNode, view: View): string[] {
   const own = new Set(node.cpus);
-  const caches = topology.caches.filter((cache) => cache.sharedCpus.length > 0 && cache.sharedCpus.every((cpu) => own.has(cpu)));
+  const caches = topology.caches.filter(
+    (cache) => cache.sharedCpus.length > 0 && cache.sharedCpus.every((cpu) => own.has(cpu)),
+  );
   const pools = node.hugePages.filter((pool) => (pool.total ?? 0) > 0);
   return [
     ...node.memorySideCaches.map((cache) => `memory-side cache L${cache.level} ${size(view, cache.sizeBytes)}`),
@@ -89,8 +96,6 @@ function outside({ caches, nodes }: Topology, view: View): TreeNode[] {
   return cacheTexts(shared, view).map((text) => ({ text: `${text}, across nodes` }));
 }
 
-const SHORT = { data: 'd', instruction: 'i', unified: '' } as const;
-
 /** One line for the caches of a kind and size, the largest level first. */
 function cacheTexts(caches: readonly CpuCache[], view: View): string[] {
   const groups = new Map<string, { cache: CpuCache; number: number }>();
@@ -105,6 +110,6 @@ function cacheTexts(caches: readonly CpuCache[], view: View): string[] {
     .map(({ cache, number }) => {
       const many = number === 1 ? '' : `${number} ${glyphs(view).times} `;
       const shared = cache.sharedCpus.length;
-      return `${many}L${cache.level}${SHORT[cache.type]} ${size(view, cache.sizeBytes)}, ${count(shared, 'CPU')}${number === 1 ? '' : ' each'}`;
+      return `${many}${cacheName(cache)} ${size(view, cache.sizeBytes)}, ${count(shared, 'CPU')}${number === 1 ? '' : ' each'}`;
     });
 }
