@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { type Duration, parseDuration } from '../core';
 import { type Capabilities, capabilities } from './capabilities';
 import {
+  type AddressRange,
   type HugePages,
   type Limits,
   openSysroot,
@@ -12,6 +13,8 @@ import {
   readPressure,
   readProcessMemory,
   readTopology,
+  residentWithin,
+  type Sysroot,
   type Topology,
 } from './machine';
 import { type NativeTotals, native, unwrap } from './native';
@@ -22,6 +25,26 @@ export interface QuarantineOptions {
   readonly idle?: Duration;
   /** When one was, and the loop was never seen without one since. Default 10 min. */
   readonly busy?: Duration;
+}
+
+function listRanges(): AddressRange[] {
+  for (let capacity = 1024; ; capacity *= 4) {
+    const cells = new Float64Array(2 * capacity);
+    const count = unwrap(native().ranges(new Uint8Array(cells.buffer)), () => ({ what: 'memory.processMemory()' }));
+    if (count > capacity) continue;
+    const ranges = Array.from({ length: count }, (_, i) => ({
+      start: cells[2 * i] ?? 0,
+      bytes: cells[2 * i + 1] ?? 0,
+    }));
+    return ranges.sort((a, b) => a.start - b.start);
+  }
+}
+
+function residentBytesOfRegions(root: Sysroot): number | null {
+  const ranges = listRanges();
+  if (ranges.length === 0) return 0;
+  const text = root.readText('/proc/self/smaps');
+  return text === null ? null : residentWithin(text, ranges);
 }
 
 /** What this machine offers, and what this process holds. Everything is read or tried when asked. */
@@ -51,11 +74,16 @@ export const memory = Object.freeze({
     return readPressure(openSysroot());
   },
 
-  /** Resident memory of this process, reconciled: heap, buffers, our regions and the rest add up to it. */
+  /**
+   * Resident memory of this process, reconciled: heap, buffers, our regions and the rest add up to it. Reads
+   * /proc/self/smaps: milliseconds, so at most once a scrape.
+   */
   processMemory(): ProcessMemory {
-    return readProcessMemory(openSysroot(), {
+    const root = openSysroot();
+    return readProcessMemory(root, {
       memoryUsage: process.memoryUsage(),
       heapStatistics: getHeapStatistics(),
+      ours: { residentBytes: residentBytesOfRegions(root), externalBytes: native().totals().localBytes },
     });
   },
 

@@ -13,11 +13,15 @@ namespace {
 // One for each backing store. Finalizers may run on failure paths too, and from threads of V8's own.
 struct Store {
   region::Range* range;
+  uint64_t bytes;
   bool can_escape;  // a local buffer can be transferred and posted away from its environment
 };
 
+std::atomic<uint64_t> g_local_bytes{0};
+
 void FinalizeLocal(napi_env env, void*, void* hint) {
   auto* store = static_cast<Store*>(hint);
+  g_local_bytes.fetch_sub(store->bytes, std::memory_order_relaxed);
   region::StoreFinalized(store->range, store->can_escape && Environment::TearingDown(env));
   std::free(store);
 }
@@ -63,6 +67,7 @@ Napi::Value Open(const Napi::CallbackInfo& info, Store** out, void** address, ui
     std::free(store);
     return Failure(env, counted);
   }
+  store->bytes = *length;
   store->can_escape = Environment::Of(env)->can_transfer();
   *out = store;
   return Undefined(env);
@@ -76,6 +81,7 @@ Napi::Value LocalBuffer(const Napi::CallbackInfo& info) {
   const Napi::Value failure = Open(info, &store, &address, &length);
   if (store == nullptr) return failure;
   napi_value buffer = nullptr;
+  g_local_bytes.fetch_add(length, std::memory_order_relaxed);
   const napi_status made = napi_create_external_arraybuffer(env, address, length, &FinalizeLocal, store, &buffer);
   if (made == napi_ok) return Napi::Value(env, buffer);
   // Node finalizes by itself when it refuses for length, so nothing is freed here; TypeScript never asks for more
@@ -86,6 +92,7 @@ Napi::Value LocalBuffer(const Napi::CallbackInfo& info) {
     napi_get_and_clear_last_exception(env, &ignored);
     return Failure(env, Fail(Code::kTooLarge, "napi_create_external_arraybuffer", length));
   }
+  g_local_bytes.fetch_sub(length, std::memory_order_relaxed);
   region::StoreFinalized(store->range, false);
   std::free(store);
   return Failure(env, Fail(Code::kUnsupported, "napi_create_external_arraybuffer", made));
@@ -151,6 +158,8 @@ SharedCarrier FindSharedCarrier(napi_env env) {
   g_carrier.store(static_cast<int>(found), std::memory_order_release);
   return found;
 }
+
+uint64_t LocalBufferBytes() { return g_local_bytes.load(std::memory_order_relaxed); }
 
 void ExportCarriers(napi_env env, napi_value exports) {
   Export<LocalBuffer>(env, exports, "localBuffer");

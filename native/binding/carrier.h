@@ -9,6 +9,9 @@ enum class SharedCarrier : uint8_t { kNone, kNodeApi, kEngine };
 // How this Node can make external SharedArrayBuffers, found once.
 SharedCarrier FindSharedCarrier(napi_env env);
 
+// Bytes spanned by the local buffers that are alive: V8 counts them as external memory.
+uint64_t LocalBufferBytes();
+
 void ExportCarriers(napi_env env, napi_value exports);
 
 }  // namespace nebula::binding

@@ -47,7 +47,19 @@ Napi::Value Totals(const Napi::CallbackInfo& info) {
   number("mappings", totals.mappings);
   number("mappingLimit", totals.mapping_limit);
   number("faults", totals.faults);
+  number("localBytes", LocalBufferBytes());
   return Napi::Value(env, object);
+}
+
+// ranges(out: Uint8Array of 64-bit cells) -> ranges there are; pairs of address and bytes are written as far as they fit
+Napi::Value Ranges(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  uint64_t bytes = 0;
+  uint8_t* out = arguments.Bytes(0, &bytes);
+  const bool aligned = reinterpret_cast<uintptr_t>(out) % sizeof(double) == 0;
+  if (!arguments.ok() || !aligned) return BadArgument(info.Env());
+  const uint64_t capacity = bytes / (2 * sizeof(double));
+  return NumberOf(info.Env(), region::ListRanges(reinterpret_cast<double*>(out), capacity));
 }
 
 // tryFeature(index) -> true, or the failure that says why not
@@ -92,6 +104,7 @@ Napi::Value ConfigureMappingLimit(const Napi::CallbackInfo& info) {
 void ExportProcess(napi_env env, napi_value exports) {
   Export<Machine>(env, exports, "machine");
   Export<Totals>(env, exports, "totals");
+  Export<Ranges>(env, exports, "ranges");
   Export<TryFeature>(env, exports, "tryFeature");
   Export<Drain>(env, exports, "drain");
   Export<ConfigureQuarantine>(env, exports, "configureQuarantine");

@@ -84,6 +84,23 @@ void TrimToBase(Range* range) {
 
 }  // namespace
 
+uint64_t ListRanges(double* pairs, uint64_t capacity) {
+  Table& table = GetTable();
+  platform::MutexGuard guard(table.lock);
+  uint64_t count = 0;
+  for (uint32_t i = 0; i < table.ranges.used(); ++i) {
+    const Range* range = table.ranges.At(i);
+    const uint64_t bytes = range->bytes.load(std::memory_order_relaxed);
+    if (bytes == 0) continue;
+    if (count < capacity) {
+      pairs[2 * count] = static_cast<double>(range->base.load(std::memory_order_relaxed));
+      pairs[2 * count + 1] = static_cast<double>(bytes);
+    }
+    count += 1;
+  }
+  return count;
+}
+
 void FinishRange(Range* range) {
   Table& table = GetTable();
   const uint64_t bytes = range->bytes.load();

@@ -148,6 +148,10 @@ struct Totals {
 };
 void ReadTotals(Totals* out);
 
+// Address and bytes of every range, tombstones included, as pairs; returns how many there are, of which at most
+// `capacity` were written. For reading /proc/self/smaps.
+uint64_t ListRanges(double* pairs, uint64_t capacity);
+
 struct QuarantineTimes {
   uint64_t idle_ms = 1000;    // nothing was in flight when the view was detached
   uint64_t busy_ms = 600000;  // something was, and the event loop was never seen idle since

@@ -3,7 +3,7 @@ import { glyphs, paint, type Tone, type View } from './view';
 
 const INDENT = 2;
 const GAP = 2;
-/** Below this many columns for values, a value stands under its label. */
+/** Where less is left for values and one of them needs more, values stand under their labels. */
 const LEAST_VALUE = 24;
 
 /** A title over indented lines. */
@@ -39,7 +39,8 @@ export interface Field {
 export function fields(view: View, rows: readonly Field[], labelTone: Tone = 'dim'): string[] {
   const labelWidth = Math.max(0, ...rows.map((row) => row.label.length));
   const valueWidth = view.width - labelWidth - GAP;
-  if (valueWidth < LEAST_VALUE) {
+  const fits = rows.every((row) => plain(row.value).length <= valueWidth);
+  if (valueWidth < LEAST_VALUE && !fits) {
     return rows.flatMap(({ label, value }) => {
       const line = [span(label, labelTone), '  ', ...spread(value)];
       if (plain(line).length <= view.width) return wrap(view, line, view.width);

@@ -18,6 +18,7 @@ export {
   type ProcessNumbers,
   readProcessMemory,
 } from './process-memory';
+export { type AddressRange, residentWithin } from './resident';
 export { parseRlimits, type Rlimit, type Rlimits } from './rlimits';
 export { type PageStats, parseSmaps, SmapsReader } from './smaps';
 export { openSysroot, type Sysroot } from './sysroot';

@@ -18,8 +18,8 @@ export interface ProcessNumbers {
     | {
         /** Resident pages of all regions that count in RSS (no hugetlb pages); null when not known. */
         readonly residentBytes: number | null;
-        /** What the regions add to `arrayBuffers`, resident or not. Default 0. */
-        readonly arrayBufferBytes?: number;
+        /** What the regions' buffers add to `external`, resident or not. Default 0. */
+        readonly externalBytes?: number;
       }
     | undefined;
 }
@@ -101,10 +101,9 @@ function split(rssBytes: number, numbers: ProcessNumbers): { breakdown: MemoryBr
   const oursResident = ours?.residentBytes ?? null;
   const oursResidentBytes = ours === undefined ? 0 : oursResident === null ? null : take(oursResident);
   const heapBytes = take(heapStatistics?.total_physical_size ?? memoryUsage.heapTotal);
-  // When our residency is not known, our buffers stay among the buffers.
-  const oursInBuffers = oursResidentBytes === null ? 0 : (ours?.arrayBufferBytes ?? 0);
-  const arrayBuffersBytes = take(memoryUsage.arrayBuffers - oursInBuffers);
-  // `external` of Node contains `arrayBuffers`.
-  const externalBytes = take(memoryUsage.external - memoryUsage.arrayBuffers);
+  const arrayBuffersBytes = take(memoryUsage.arrayBuffers);
+  // When our residency is not known, our buffers stay among the external memory. `external` contains `arrayBuffers`.
+  const oursInExternal = oursResidentBytes === null ? 0 : (ours?.externalBytes ?? 0);
+  const externalBytes = take(memoryUsage.external - memoryUsage.arrayBuffers - oursInExternal);
   return { breakdown: { oursResidentBytes, heapBytes, arrayBuffersBytes, externalBytes, otherBytes: rest }, claimed };
 }

@@ -160,6 +160,8 @@ export interface NativeTotals {
   readonly mappings: number;
   readonly mappingLimit: number;
   readonly faults: number;
+  /** Bytes spanned by the local buffers that are alive: V8 counts them as external memory. */
+  readonly localBytes: number;
 }
 
 export interface Identity {
@@ -239,6 +241,8 @@ export interface NativeBinding {
 
   machine(): NativeMachine;
   totals(): NativeTotals;
+  /** Pairs of address and bytes as 64-bit floats, as far as they fit; returns how many ranges there are. */
+  ranges(out: Uint8Array): Fallible<number>;
   tryFeature(feature: number): Fallible<true>;
   drain(all: boolean): number;
   configureQuarantine(idleMs: number, busyMs: number): Fallible<undefined>;

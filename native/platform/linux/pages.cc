@@ -70,7 +70,8 @@ Status MoveKeepingZeros(void* from, uint64_t bytes, void* to) {
 
 Status Resize(void* address, uint64_t old_bytes, uint64_t new_bytes, void** out) {
   const long moved = syscall(SYS_mremap, address, old_bytes, new_bytes, linux_os::kRemapMayMove);
-  if (moved == -1) return SystemFailure("mremap", errno);
+  // For whole pages EINVAL means a length beyond the address space, for which mmap says ENOMEM.
+  if (moved == -1) return SystemFailure("mremap", errno == EINVAL ? ENOMEM : errno);
   *out = reinterpret_cast<void*>(moved);
   return Ok();
 }

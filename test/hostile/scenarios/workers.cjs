@@ -132,8 +132,8 @@ exports.attachmentsInAnyOrder = async () => {
     parentPort.on('message', ([what, id, handle]) => {
       if (what === 'attach') mine.set(id, Region.attach(handle)).get(id).bytes[0] += 1;
       if (what === 'free') mine.get(id).free();
-      if (what === 'end') parentPort.close();
       parentPort.postMessage(id);
+      if (what === 'end') parentPort.close();
     });
   }));
   const tell = async (i, ...order) => {
@@ -199,8 +199,7 @@ exports.addonOnlyInWorkers = async () => {
     buffers.push(await message(w));
     await ended(w);
   }
-  let nines = 0;
-  for (const buffer of buffers) if (new Uint8Array(buffer).every((byte) => byte === 9)) nines += 1;
+  const nines = (() => buffers.filter((buffer) => new Uint8Array(buffer).every((byte) => byte === 9)).length)();
   buffers.length = 0; // their finalizers are code of the addon, which no thread has loaded any more
   for (let i = 0; i < 10; i++) {
     globalThis.gc();

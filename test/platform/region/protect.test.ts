@@ -70,9 +70,9 @@ it('is an error for other words, and while others hold or pin the region', () =>
   region.protect('readwrite');
 });
 
-it('leaves no ranges behind', () => {
+it('leaves no region, no mapping and no range behind but those that old views keep', () => {
   memory.drainQuarantine({ all: true });
-  const { mappings } = memory.totals();
+  const before = memory.totals();
   for (let round = 0; round < 50; round += 1) {
     const region = Region.map(PAGE);
     region.bytes[0] = 1;
@@ -81,8 +81,9 @@ it('leaves no ranges behind', () => {
     region.bytes[0] = 2;
     region.free();
   }
-  const held = memory.totals();
-  expect(held.regions).toBe(0);
-  expect(held.retiredRanges + held.quarantinedRanges).toBeLessThanOrEqual(100);
-  expect(mappings).toBeLessThanOrEqual(held.mappings);
+  const after = memory.totals();
+  const ranges = (totals: typeof before) => totals.retiredRanges + totals.quarantinedRanges;
+  expect([after.regions, after.mappedBytes]).toEqual([before.regions, before.mappedBytes]);
+  // Two views were taken away in each round; the collector has not seen all of them yet.
+  expect(ranges(after) - ranges(before)).toBeLessThanOrEqual(100);
 });

@@ -105,11 +105,14 @@ function cacheTexts(caches: readonly CpuCache[], view: View): string[] {
     if (group === undefined) groups.set(key, { cache, number: 1 });
     else group.number++;
   }
-  return [...groups.values()]
-    .sort((a, b) => b.cache.level - a.cache.level || a.cache.type.localeCompare(b.cache.type))
-    .map(({ cache, number }) => {
-      const many = number === 1 ? '' : `${number} ${glyphs(view).times} `;
-      const shared = cache.sharedCpus.length;
-      return `${many}${cacheName(cache)} ${size(view, cache.sizeBytes)}, ${count(shared, 'CPU')}${number === 1 ? '' : ' each'}`;
-    });
+  return (
+    [...groups.values()]
+      // Plain comparison: localeCompare loads the collation tables first, 20 ms for nothing.
+      .sort((a, b) => b.cache.level - a.cache.level || (a.cache.type < b.cache.type ? -1 : 1))
+      .map(({ cache, number }) => {
+        const many = number === 1 ? '' : `${number} ${glyphs(view).times} `;
+        const shared = cache.sharedCpus.length;
+        return `${many}${cacheName(cache)} ${size(view, cache.sizeBytes)}, ${count(shared, 'CPU')}${number === 1 ? '' : ' each'}`;
+      })
+  );
 }
