@@ -17,10 +17,10 @@ export interface Capability {
 export type Capabilities = Readonly<Record<FeatureName | 'sharedCarrier', Capability>>;
 
 const FIXES: Partial<Record<FeatureName, string>> = {
-  hugePages2MiB: 'echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+  hugePages2MiB: 'echo 64 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
   hugePages1GiB:
-    'echo 1 > /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages (or hugepagesz=1G hugepages=1 at boot)',
-  transparentHugePages: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
+    'echo 1 | sudo tee /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages (or hugepagesz=1G hugepages=1 at boot)',
+  transparentHugePages: 'echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled',
   memfdSecret: 'Boot with secretmem.enable=1 (Linux 5.14 and newer), and raise the locked-memory limit.',
   lock: 'Raise the locked-memory limit: ulimit -l unlimited, or LimitMEMLOCK=infinity.',
   pressureTrigger: 'Boot with psi=1; in a container, mount /proc writable for the process.',

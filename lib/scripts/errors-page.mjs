@@ -33,7 +33,8 @@ const ORIGINAL = [
 
 /** The page as text. */
 export function errorsPage(codes) {
-  const code = (text) => (text.startsWith('ERR_') ? `\`${text.split(' ')[0]}\`${text.slice(text.split(' ')[0].length)}` : text);
+  const code = (text) =>
+    text.startsWith('ERR_') ? `\`${text.split(' ')[0]}\`${text.slice(text.split(' ')[0].length)}` : text;
   const rows = Object.entries(codes).map(
     ([name, { category, severity, retryable, summary }]) =>
       `| \`${name}\` | ${category} | ${severity} | ${retryable ? 'yes' : 'no'} | ${summary} |`,

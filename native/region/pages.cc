@@ -175,6 +175,8 @@ Status Notify(Id id, uint64_t offset, uint32_t count, uint32_t* woken) {
   const Status allowed = NeedBytes(use, offset, sizeof(uint32_t), Access::kReadWrite);
   if (!allowed.ok()) return allowed;
   if (offset % sizeof(uint32_t) != 0) return Fail(Code::kInvalid, "alignment");
+  *woken = 0;
+  if (count == 0) return Ok();  // Linux would wake one
   return platform::WakeAddress(use.base() + offset, count, woken);
 }
 

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readArguments } from '../../lib/cli/args';
-import { COMMANDS } from '../../lib/cli/commands';
+import { COMMANDS, EXIT_CODES, SECTIONS } from '../../lib/cli/commands';
+import { CHECKS } from '../../lib/cli/doctor/checks';
 import { UsageError } from '../../lib/cli/errors';
 import { renderHelp } from '../../lib/cli/help';
 import { viewOf as viewFor } from '../../lib/cli/output';
@@ -76,6 +79,14 @@ describe('help', () => {
       for (const line of renderHelp(command, viewOf(width)).split('\n')) expect(line.length).toBeLessThanOrEqual(width);
     }
   });
+});
+
+test('docs/cli.md names every flag, section, exit code and check', () => {
+  const text = readFileSync(join(__dirname, '../../docs/cli.md'), 'utf8');
+  const flags = COMMANDS.flatMap((command) => command.flags).map(({ name }) => `\`--${name}`);
+  const words = [...SECTIONS.map(({ name }) => name), ...CHECKS.map(({ id }) => id)].map((word) => `| \`${word}\` |`);
+  const codes = EXIT_CODES.map(([code]) => `| ${code} |`);
+  for (const word of [...flags, ...words, ...codes]) expect(text).toContain(word);
 });
 
 describe('the view', () => {

@@ -99,6 +99,14 @@ test('nodes that see the machine alike are one group', () => {
       [21, 10],
     ]),
   ).toEqual([[0], [1]]);
+  // The way back counts as well: the third node is nearer to the first.
+  expect(
+    alike([
+      [10, 12, 20],
+      [12, 10, 20],
+      [20, 21, 10],
+    ]),
+  ).toEqual([[0], [1], [2]]);
 });
 
 test('a tree draws its branches, in ASCII as well', () => {

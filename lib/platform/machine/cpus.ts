@@ -78,7 +78,10 @@ export function readCaches(sysroot: Sysroot, online: readonly number[], degraded
     );
   }
   return caches.sort(
-    (a, b) => a.level - b.level || a.type.localeCompare(b.type) || (a.sharedCpus[0] ?? 0) - (b.sharedCpus[0] ?? 0),
+    (a, b) =>
+      a.level - b.level ||
+      (a.type < b.type ? -1 : Number(a.type > b.type)) ||
+      (a.sharedCpus[0] ?? 0) - (b.sharedCpus[0] ?? 0),
   );
 }
 

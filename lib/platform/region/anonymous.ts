@@ -60,8 +60,8 @@ export function explainPool(pageBytes: number, bytes: number): { reason: string;
   const needed = Math.ceil(bytes / pageBytes);
   const unused = Math.max(0, (pool.free ?? 0) - (pool.reserved ?? 0));
   return {
-    reason: `${needed} huge pages of ${size} are needed, the pool has ${unused} free of ${pool.total ?? 0}`,
-    fix: `echo ${(pool.total ?? 0) + needed - unused} > /sys/kernel/mm/hugepages/hugepages-${pageBytes / 1024}kB/nr_hugepages`,
+    reason: `${needed} huge ${needed === 1 ? 'page' : 'pages'} of ${size} needed, the pool has ${unused} free of ${pool.total ?? 0}`,
+    fix: `echo ${(pool.total ?? 0) + needed - unused} | sudo tee /sys/kernel/mm/hugepages/hugepages-${pageBytes / 1024}kB/nr_hugepages`,
   };
 }
 
@@ -121,7 +121,7 @@ function tryTransparent(request: MapRequest, log: PlacementLog): NativeHolder | 
   if (request.guard) return miss('guard pages stand beside base pages only', 'Leave out guard or pages.');
   const { enabled } = readHugePages(openSysroot()).thp;
   const off = enabled === 'never';
-  const fix = 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled';
+  const fix = 'echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled';
   if (off && !request.populate)
     return miss('they are switched off; with populate: true they can be collapsed all the same', fix);
   const holder = mapBase(request, transparentHugeBytes);

@@ -10,6 +10,7 @@ import {
   native,
 } from '../native';
 import { strictError } from './anonymous';
+import { checkAvailable } from './available';
 import { type Fallback, PlacementLog } from './placement';
 
 /** What guards a secret region's bytes, as it was really obtained. */
@@ -42,6 +43,7 @@ export function makeSecret(
   bytes: number,
   strict: boolean,
 ): { holder: NativeHolder; log: PlacementLog; protection: Protection } {
+  checkAvailable('Region.secret', bytes);
   const holder = native().mapSecret(bytes);
   if (isFailure(holder)) throw failureError(holder, { what: 'Region.secret', requestedBytes: bytes });
   const log = new PlacementLog(machineFacts().pageBytes);

@@ -211,10 +211,10 @@ exports.tailOfLastPage = () => {
   bytes.fill(9);
   fs.truncateSync(path, PAGE + 50);
   const [kept, tail] = [bytes[PAGE + 49], bytes[PAGE + 60]];
-  const faults = region.faults;
+  const before = region.faults;
   fs.truncateSync(path, 50);
   const gone = [bytes[49], bytes[60], bytes[PAGE + 49]];
-  return { kept, tail, faults, gone, ...state(region) };
+  return { kept, tail, before, gone, ...state(region) };
 };
 
 exports.grownAgain = () => {

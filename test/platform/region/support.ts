@@ -124,11 +124,19 @@ export function startWorker(source: string, data: unknown): { worker: Worker; ne
     worker.once('exit', () => done());
   });
   ended.catch(() => undefined);
-  const next = (): Promise<unknown> =>
-    Promise.race([
-      new Promise((done) => void worker.once('message', done)),
-      ended.then(() => Promise.reject(new Error('the worker ended without a word'))),
-    ]);
+  // Kept in order: a message that comes before it is asked for must not be lost.
+  const arrived: unknown[] = [];
+  let wake: () => void = () => undefined;
+  worker.on('message', (message) => {
+    arrived.push(message);
+    wake();
+  });
+  const silent = ended.then(() => Promise.reject(new Error('the worker ended without a word')));
+  silent.catch(() => undefined);
+  const next = async (): Promise<unknown> => {
+    while (arrived.length === 0) await Promise.race([new Promise<void>((done) => void (wake = done)), silent]);
+    return arrived.shift();
+  };
   return { worker, next, end: () => ended };
 }
 

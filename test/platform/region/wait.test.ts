@@ -37,6 +37,7 @@ describe('between threads', () => {
     expect(region.notify(8, 0)).toBe(0);
     let woken = await notifyOne(region, 8, 1);
     expect(woken).toBe(1);
+    await pause(100);
     for (let tries = 0; woken < 3 && tries < 100; tries += 1) woken += await notifyOne(region, 8);
     expect(await Promise.all(results)).toEqual(['ok', 'ok', 'ok']);
     for (const { end } of workers) await end();

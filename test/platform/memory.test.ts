@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { memory, Region } from '../../lib/platform';
+
+const MIB = 1024 * 1024;
+
+it('totals() counts what regions hold', () => {
+  const before = memory.totals();
+  const one = Region.map('2MiB');
+  const two = Region.map(1, { guard: true });
+  const during = memory.totals();
+  expect([during.regions - before.regions, during.mappedBytes - before.mappedBytes]).toEqual([2, 2 * MIB + 4096]);
+  expect(during.mappings).toBeGreaterThan(before.mappings);
+  expect(during.mappingLimit).toBeGreaterThan(1000);
+  one.free();
+  two.free();
+  expect(memory.totals()).toEqual(before);
+});
+
+it('half of what the kernel allows is the limit of mappings', () => {
+  const allowed = Number(readFileSync('/proc/sys/vm/max_map_count', 'latin1'));
+  expect(memory.totals().mappingLimit).toBe(Math.floor(allowed / 2));
+});
+
+it('freed views wait in quarantine and can be drained', () => {
+  memory.configureQuarantine({ idle: '1h', busy: '1h' });
+  try {
+    const before = memory.totals();
+    const region = Region.map('1MiB');
+    region.bytes[0] = 1;
+    region.free();
+    const held = memory.totals();
+    expect(held.retiredBytes + held.quarantinedBytes - before.retiredBytes - before.quarantinedBytes).toBe(MIB);
+    expect(held.regions).toBe(before.regions);
+    expect(memory.drainQuarantine()).toBe(0);
+    expect(memory.drainQuarantine({ all: true })).toBe(held.quarantinedBytes);
+  } finally {
+    memory.configureQuarantine({});
+  }
+  for (const times of [{ idle: 'soon' }, { busy: -1 }, { idle: Number.NaN }]) {
+    expect(() => memory.configureQuarantine(times)).toThrow(expect.objectContaining({ category: 'validation' }));
+  }
+});
+
+it('processMemory() adds up to the resident bytes, and sees a region', () => {
+  const before = memory.processMemory();
+  using region = Region.map('64MiB', { populate: true });
+  const after = memory.processMemory();
+  expect(after.rssBytes - before.rssBytes).toBeGreaterThan(60 * MIB);
+  expect(Object.values(after.breakdown).reduce((sum: number, part) => sum + (part ?? 0), 0)).toBe(after.rssBytes);
+  expect(region.byteLength).toBe(64 * MIB);
+});
+
+it('limits(), topology(), hugePages() and pressure() read this machine', () => {
+  const limits = memory.limits();
+  expect(limits.machine.totalBytes).toBe(Number(/MemTotal:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024);
+  expect(limits.effectiveBytes).toBeLessThanOrEqual(limits.machine.totalBytes ?? 0);
+  expect(memory.topology().nodes.length).toBeGreaterThan(0);
+  expect(Array.isArray(memory.hugePages().pools)).toBe(true);
+  expect(memory.pressure()).toBeDefined();
+});
+
+it('is frozen', () => {
+  expect(Object.isFrozen(memory)).toBe(true);
+});
