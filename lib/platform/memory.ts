@@ -1,5 +1,5 @@
 import { getHeapStatistics } from 'node:v8';
-import { type Duration, parseDuration } from '../core';
+import { type Duration, memoryError, parseDuration } from '../core';
 import { type Capabilities, capabilities } from './capabilities';
 import {
   type AddressRange,
@@ -47,6 +47,16 @@ function residentBytesOfRegions(root: Sysroot): number | null {
   return text === null ? null : residentWithin(text, ranges);
 }
 
+function memoryUsage(): NodeJS.MemoryUsage {
+  try {
+    return process.memoryUsage();
+  } catch (cause) {
+    const { errno, syscall } = cause as NodeJS.ErrnoException;
+    const details = { cause, syscall, errno: errno === undefined ? undefined : Math.abs(errno) };
+    throw memoryError('ERR_MEMORY_SYSCALL', 'memory.processMemory(): Node.js cannot read its resident size', details);
+  }
+}
+
 /** What this machine offers, and what this process holds. Everything is read or tried when asked. */
 export const memory = Object.freeze({
   /** Each feature: available or not, why, and what would help. Tried once, then kept. */
@@ -81,7 +91,7 @@ export const memory = Object.freeze({
   processMemory(): ProcessMemory {
     const root = openSysroot();
     return readProcessMemory(root, {
-      memoryUsage: process.memoryUsage(),
+      memoryUsage: memoryUsage(),
       heapStatistics: getHeapStatistics(),
       ours: { residentBytes: residentBytesOfRegions(root), externalBytes: native().totals().localBytes },
     });

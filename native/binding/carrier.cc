@@ -22,13 +22,17 @@ std::atomic<uint64_t> g_local_bytes{0};
 void FinalizeLocal(napi_env env, void*, void* hint) {
   auto* store = static_cast<Store*>(hint);
   g_local_bytes.fetch_sub(store->bytes, std::memory_order_relaxed);
-  region::StoreFinalized(store->range, store->can_escape && Environment::TearingDown(env));
+  const Environment* environment = store->can_escape ? Environment::Of(env) : nullptr;
+  const bool doubtful = store->can_escape && Environment::TearingDown(env);
+  // Whoever can transfer a buffer can also empty it, while a job runs on it and the region lives on.
+  const region::Caller user = environment == nullptr ? region::Caller{} : environment->caller();
+  region::StoreFinalized(store->range, doubtful, environment == nullptr ? nullptr : &user);
   std::free(store);
 }
 
 void FinalizeShared(void*, void* hint) {
   auto* store = static_cast<Store*>(hint);
-  region::StoreFinalized(store->range, false);
+  region::StoreFinalized(store->range, false, nullptr);
   std::free(store);
 }
 
@@ -93,7 +97,7 @@ Napi::Value LocalBuffer(const Napi::CallbackInfo& info) {
     return Failure(env, Fail(Code::kTooLarge, "napi_create_external_arraybuffer", length));
   }
   g_local_bytes.fetch_sub(length, std::memory_order_relaxed);
-  region::StoreFinalized(store->range, false);
+  region::StoreFinalized(store->range, false, nullptr);
   std::free(store);
   return Failure(env, Fail(Code::kUnsupported, "napi_create_external_arraybuffer", made));
 }
@@ -114,7 +118,7 @@ Napi::Value SharedBuffer(const Napi::CallbackInfo& info) {
     buffer = EngineSharedBuffer(address, length, &FinalizeEngine, store);
   }
   if (buffer != nullptr) return Napi::Value(env, buffer);
-  region::StoreFinalized(store->range, false);
+  region::StoreFinalized(store->range, false, nullptr);
   std::free(store);
   return Failure(env, Fail(Code::kUnsupported, "SharedArrayBuffer"));
 }

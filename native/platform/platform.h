@@ -103,6 +103,7 @@ Status Tombstone(void* address, uint64_t bytes, Backing source);
 Status MoveKeepingZeros(void* from, uint64_t bytes, void* to);
 
 // Resizes in place or by moving; *out is the new address. Only for ranges that no view was ever made over.
+// kUnsupported: not by this platform, or not of pages with attributes on parts (the caller moves them otherwise).
 Status Resize(void* address, uint64_t old_bytes, uint64_t new_bytes, void** out);
 
 Status Protect(void* address, uint64_t bytes, Access access);

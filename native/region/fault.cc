@@ -19,17 +19,19 @@ bool RepairIn(Range* range, uintptr_t address) {
   const uint64_t page = range->page_bytes.load(std::memory_order_relaxed);
   const uint64_t start = AlignDown(address - base, page);
   const auto file = static_cast<File>(range->file.load(std::memory_order_relaxed));
-  uint64_t length = page;
+  bool past_end = false;
   if (file != platform::kNoFile) {
     const uint64_t file_bytes = platform::FileBytesInSignal(file);
     const uint64_t here = range->file_offset.load(std::memory_order_relaxed) + start;
-    const bool past_end = file_bytes != UINT64_MAX && here >= file_bytes;
-    const bool too_many = range->lone_repairs.load(std::memory_order_relaxed) >= kMaxLoneRepairs;
-    if (past_end || too_many) {
-      length = bytes - start;
-    } else {
-      range->lone_repairs.fetch_add(1, std::memory_order_relaxed);
-    }
+    past_end = file_bytes != UINT64_MAX && here >= file_bytes;
+  }
+  // A region that was collected has closed its file, and its views are still over it: the count bounds those too.
+  const bool too_many = range->lone_repairs.load(std::memory_order_relaxed) >= kMaxLoneRepairs;
+  uint64_t length = page;
+  if (past_end || too_many) {
+    length = bytes - start;
+  } else {
+    range->lone_repairs.fetch_add(1, std::memory_order_relaxed);
   }
   if (!platform::RepairPages(reinterpret_cast<void*>(base + start), length)) return false;
   range->faults.fetch_add(1, std::memory_order_relaxed);

@@ -16,23 +16,41 @@ struct Target {
 
 void Abandon(const Target& target) { platform::Unmap(target.outer, target.outer_bytes); }
 
-// Fresh pages of the region's own kind over a reservation or anywhere, then the old bytes copied: what is left when
-// the kernel cannot move pages.
-Status CopyPages(Region* region, uint64_t keep, uint64_t bytes, Target* target) {
-  Abandon(*target);
-  void* fresh = nullptr;
-  const Status mapped = platform::MapAnonymous(platform::AnonymousRequest{bytes, 0, region->huge_bytes, -1}, &fresh);
-  if (!mapped.ok()) return mapped;
-  if (region->huge_bytes != 0) {
-    const Status present = platform::Populate(fresh, bytes, region->page_bytes);
-    if (!present.ok()) {
-      platform::Unmap(fresh, bytes);
-      return present;
-    }
+// What was asked of the old pages must hold for pages mapped anew: secrets stay out of dumps, forks and swap. Moved
+// pages bring it with them.
+Status Dress(const Region* region, uint8_t* at, uint64_t bytes) {
+  const platform::Advice wanted[] = {platform::Advice::kNoDump, platform::Advice::kNoFork,
+                                     platform::Advice::kWipeOnFork};
+  const bool asked[] = {region->no_dump, region->no_fork, region->wipe_on_fork};
+  for (int i = 0; i < 3; ++i) {
+    if (!asked[i]) continue;
+    const Status advised = platform::Advise(at, bytes, wanted[i]);
+    if (!advised.ok()) return advised;
   }
-  std::memcpy(fresh, reinterpret_cast<void*>(region->range->base.load()), keep);
-  *target = Target{fresh, bytes, static_cast<uint8_t*>(fresh)};
-  return Ok();
+  if (!region->locked) return Ok();
+  return platform::LockPages(at + region->lock_start, region->lock_end - region->lock_start, false);
+}
+
+// Fresh pages of the region's own kind, then the old bytes copied: what is left when the kernel cannot move pages.
+Status CopyPages(Region* region, uint64_t keep, uint64_t bytes, Target* target) {
+  Status mapped;
+  if (region->guarded) {
+    mapped = platform::CommitInto(target->base, bytes);  // the reservation's ends are the guard pages
+  } else {
+    Abandon(*target);
+    void* fresh = nullptr;
+    mapped = platform::MapAnonymous(platform::AnonymousRequest{bytes, 0, region->huge_bytes, -1}, &fresh);
+    if (!mapped.ok()) return mapped;
+    *target = Target{fresh, bytes, static_cast<uint8_t*>(fresh)};
+    if (region->huge_bytes != 0) mapped = platform::Populate(fresh, bytes, region->page_bytes);
+  }
+  if (mapped.ok()) mapped = Dress(region, target->base, bytes);
+  if (mapped.ok()) {
+    std::memcpy(target->base, reinterpret_cast<void*>(region->range->base.load()), keep);
+  } else {
+    Abandon(*target);
+  }
+  return mapped;
 }
 
 Status MapObjectAt(const Region* region, uint64_t bytes, void* at) {
@@ -64,31 +82,34 @@ Status MovePagesAway(Region* region, uint64_t bytes, Target* target) {
   const bool object = region->file != platform::kNoFile;
   if (object && !region->copy_on_write) {
     // Shared pages are found again through their object.
-    const Status mapped = MapObjectAt(region, bytes, target->base);
+    Status mapped = MapObjectAt(region, bytes, target->base);
+    if (mapped.ok()) mapped = Dress(region, target->base, bytes);
     if (!mapped.ok()) Abandon(*target);
     return mapped;
   }
-  void* from = reinterpret_cast<void*>(region->range->base.load());
-  Status moved = platform::MoveKeepingZeros(from, keep, target->base);
-  if (moved.code == Code::kUnsupported) {
-    return object ? (Abandon(*target), moved) : CopyPages(region, keep, bytes, target);
-  }
-  if (moved.ok() && bytes > keep) {
+  if (region->huge_bytes != 0) return CopyPages(region, keep, bytes, target);  // no kernel moves those and leaves zeros
+  if (bytes > keep) {
+    // Before anything moves: what cannot be had then costs no byte.
     uint8_t* tail = target->base + keep;
+    Status had;
     if (object) {
       Region shifted = *region;
       shifted.file_offset += keep;
-      moved = MapObjectAt(&shifted, bytes - keep, tail);
+      had = MapObjectAt(&shifted, bytes - keep, tail);
     } else {
-      moved = platform::CommitInto(tail, bytes - keep);
+      had = platform::CommitInto(tail, bytes - keep);
     }
-    // The bytes must not be lost to a tail that could not be had.
-    if (!moved.ok() && platform::MoveKeepingZeros(target->base, keep, from).ok()) {
+    if (had.ok()) had = Dress(region, tail, bytes - keep);  // no locked region comes here
+    if (!had.ok()) {
       Abandon(*target);
-      return moved;
+      return had;
     }
   }
-  if (!moved.ok()) Abandon(*target);
+  void* from = reinterpret_cast<void*>(region->range->base.load());
+  const Status moved = platform::MoveKeepingZeros(from, keep, target->base);
+  if (moved.ok()) return moved;
+  if (moved.code == Code::kUnsupported && !object) return CopyPages(region, keep, bytes, target);
+  Abandon(*target);
   return moved;
 }
 
@@ -96,8 +117,10 @@ Status MovePagesAway(Region* region, uint64_t bytes, Target* target) {
 Status Settle(Region* region, Range* fresh, const Target& target, uint64_t bytes, const Caller& caller) {
   Range* old = region->range;
   Table& table = GetTable();
+  bool seen = false;
   {
     platform::MutexGuard guard(table.lock);
+    seen = old->stores != 0;
     PlaceRange(fresh, target.outer, target.outer_bytes, target.base, bytes, region->page_bytes, BackingOf(region));
     fresh->file_offset.store(region->file_offset, std::memory_order_relaxed);
     fresh->file.store(region->file, std::memory_order_release);
@@ -106,7 +129,7 @@ Status Settle(Region* region, Range* fresh, const Target& target, uint64_t bytes
     region->range = fresh;
     region->mapped_bytes = bytes;
   }
-  Retire(old, caller, old->stores != 0);
+  Retire(old, caller, seen);
   return Ok();
 }
 
@@ -114,7 +137,12 @@ Status Relocate(Region* region, uint64_t bytes, const Caller& caller) {
   Range* fresh = nullptr;
   {
     platform::MutexGuard guard(GetTable().lock);
-    const Status charged = NewRange(region->range->mappings + (region->guarded ? 0 : 1), &fresh);
+    // The pieces move as they are. More there can be the ends of the reservation that huge pages leave over, once, and
+    // a new tail.
+    const Range* old = region->range;
+    const bool ends = region->huge_bytes != 0 && old->outer_bytes == region->mapped_bytes + 2 * GuardBytes(region);
+    const uint64_t more = (ends ? 2 : 0) + (bytes > region->mapped_bytes ? 1 : 0);
+    const Status charged = NewRange(old->mappings + more, &fresh);
     if (!charged.ok()) return charged;
   }
   Target target;
@@ -127,7 +155,11 @@ Status Relocate(Region* region, uint64_t bytes, const Caller& caller) {
   return Settle(region, fresh, target, bytes, caller);
 }
 
-bool Seen(const Range* range) { return range->stores != 0 || range->detached || range->doubtful; }
+// Finalizers count stores down on other threads; a claim keeps new ones away.
+bool Seen(const Range* range) {
+  platform::MutexGuard guard(GetTable().lock);
+  return range->stores != 0 || range->detached || range->doubtful;
+}
 
 }  // namespace
 
@@ -143,10 +175,13 @@ Status ProtectRegion(Id id, Access access, const Caller& caller) {
   }
   const Status done =
       platform::Protect(reinterpret_cast<void*>(region->range->base.load()), region->mapped_bytes, access);
-  if (done.ok()) {
-    platform::MutexGuard guard(GetTable().lock);
-    region->access = access;
+  if (!done.ok()) {
+    // Of a region that lies in several mappings a part can be protected already.
+    platform::Protect(reinterpret_cast<void*>(region->range->base.load()), region->mapped_bytes, region->access);
+    return done;
   }
+  platform::MutexGuard guard(GetTable().lock);
+  region->access = access;
   return done;
 }
 
@@ -171,13 +206,16 @@ Status Remap(Id id, uint64_t bytes, const Caller& caller) {
       if (!grown.ok()) return grown;
     }
   }
-  if (mapped != region->mapped_bytes || Seen(region->range)) {
-    const bool in_place = !Seen(region->range) && !region->guarded && !object && region->huge_bytes == 0;
-    if (in_place) {
-      void* address = nullptr;
+  const bool seen = Seen(region->range);
+  if (mapped != region->mapped_bytes || seen) {
+    Status resized = Fail(Code::kUnsupported);
+    void* address = nullptr;
+    if (!seen && !region->guarded && !object && region->huge_bytes == 0) {
       const auto old = reinterpret_cast<void*>(region->range->base.load());
-      const Status resized = platform::Resize(old, region->mapped_bytes, mapped, &address);
-      if (!resized.ok()) return resized;
+      resized = platform::Resize(old, region->mapped_bytes, mapped, &address);
+      if (!resized.ok() && resized.code != Code::kUnsupported) return resized;
+    }
+    if (resized.ok()) {
       platform::MutexGuard guard(GetTable().lock);
       PlaceRange(region->range, address, mapped, address, mapped, region->page_bytes, BackingOf(region));
       GetTable().mapped_bytes += mapped - region->mapped_bytes;

@@ -30,9 +30,34 @@ Status OnPages(Id id, uint64_t offset, uint64_t length, Work work) {
   return work(use, address, bytes);
 }
 
-void SetLocked(const Use& use, bool locked) {
+void SetLocked(const Use& use, const void* address, uint64_t bytes) {
   platform::MutexGuard guard(GetTable().lock);
-  use.region()->locked = locked;
+  Region* region = use.region();
+  const auto start = static_cast<uint64_t>(static_cast<const uint8_t*>(address) - use.base());
+  const uint64_t end = start + bytes;
+  region->lock_start = region->locked && region->lock_start < start ? region->lock_start : start;
+  region->lock_end = region->locked && region->lock_end > end ? region->lock_end : end;
+  region->locked = true;
+}
+
+// Advice that must follow the region to other addresses.
+void NoteAdvice(const Use& use, const void* address, uint64_t bytes, platform::Advice advice) {
+  if (address != use.base() || bytes < use->bytes) return;
+  platform::MutexGuard guard(GetTable().lock);
+  Region* region = use.region();
+  if (advice == platform::Advice::kNoDump || advice == platform::Advice::kDump) {
+    region->no_dump = advice == platform::Advice::kNoDump;
+  } else if (advice == platform::Advice::kNoFork || advice == platform::Advice::kFork) {
+    region->no_fork = advice == platform::Advice::kNoFork;
+  } else if (advice == platform::Advice::kWipeOnFork || advice == platform::Advice::kKeepOnFork) {
+    region->wipe_on_fork = advice == platform::Advice::kWipeOnFork;
+  }
+}
+
+// Other calls in progress may set it meanwhile.
+bool IsLocked(const Use& use) {
+  platform::MutexGuard guard(GetTable().lock);
+  return use.region()->locked;
 }
 
 Status NeedAccess(const Use& use, Access access) {
@@ -52,7 +77,9 @@ Status Advise(Id id, uint64_t offset, uint64_t length, platform::Advice advice) 
   return OnPages(id, offset, length, [advice](const Use& use, void* address, uint64_t bytes) {
     const Status charged = ChargeSplit(use, bytes);
     if (!charged.ok()) return charged;
-    return platform::Advise(address, bytes, advice);
+    const Status advised = platform::Advise(address, bytes, advice);
+    if (advised.ok()) NoteAdvice(use, address, bytes, advice);
+    return advised;
   });
 }
 
@@ -74,8 +101,8 @@ Status Lock(Id id, uint64_t offset, uint64_t length, bool on_fault) {
     if (!charged.ok()) return charged;
     const Status locked = platform::LockPages(address, bytes, on_fault);
     if (locked.ok()) {
-      SetLocked(use, true);
-    } else if (!use->locked) {
+      SetLocked(use, address, bytes);
+    } else if (!IsLocked(use)) {
       platform::UnlockPages(address, bytes);  // a refused lock can leave a part of it locked
     }
     return locked;
@@ -87,7 +114,10 @@ Status Unlock(Id id, uint64_t offset, uint64_t length) {
     const Status charged = ChargeSplit(use, bytes);
     if (!charged.ok()) return charged;
     const Status unlocked = platform::UnlockPages(address, bytes);
-    if (unlocked.ok() && bytes >= use->mapped_bytes) SetLocked(use, false);
+    if (unlocked.ok() && bytes >= use->mapped_bytes) {
+      platform::MutexGuard guard(GetTable().lock);
+      use.region()->locked = false;
+    }
     return unlocked;
   });
 }
@@ -97,7 +127,7 @@ Status Decommit(Id id, uint64_t offset, uint64_t length, uint64_t* given) {
   const Use use(id);
   if (!use.status().ok()) return use.status();
   if (!RangeInside(offset, length, use->bytes)) return Fail(Code::kRange, "range", use->bytes);
-  if (use->locked) return Fail(Code::kState, "locked");
+  if (IsLocked(use)) return Fail(Code::kState, "locked");
   if (use->huge_bytes != 0) return Fail(Code::kUnsupported, "hugetlb");
   uint64_t start = 0;
   if (!AlignUp(offset, use->page_bytes, &start)) return Fail(Code::kInvalid, "range");

@@ -7,22 +7,17 @@ namespace nebula::region {
 
 namespace {
 
-struct Waiting {
-  Range* range;
-};
-
 struct Environment {
   uint64_t serial;  // 0 = free
   uint64_t idle_seen_ms;
 };
 
-// As many as there can be ranges, so that nothing has to leave early; pages of it are touched as it fills.
-constexpr uint32_t kCapacity = Slab<Range>::kChunks * Slab<Range>::kChunkEntries;
 constexpr uint32_t kMaxEnvironments = 4096;
 
 struct State {
-  Waiting* ring;
-  uint32_t head, count;
+  Range* first;  // a list through the ranges themselves, oldest first: waiting needs no memory that could be refused
+  Range* last;
+  uint64_t count;
   uint64_t bytes;
   Environment environments[kMaxEnvironments];
   bool configured;
@@ -55,9 +50,7 @@ bool MayGo(const Range* range, uint64_t now_ms) {
   return environment == nullptr || environment->idle_seen_ms > range->since_ms;
 }
 
-uint64_t ReleaseAt(uint32_t position) {
-  State& state = GetState();
-  Range* range = state.ring[position % kCapacity].range;
+uint64_t GiveBack(Range* range) {
   const uint64_t bytes = range->bytes.load();
   range->bytes.store(0, std::memory_order_release);
   void* outer = reinterpret_cast<void*>(range->outer);
@@ -67,45 +60,40 @@ uint64_t ReleaseAt(uint32_t position) {
     platform::Unmap(outer, range->outer_bytes);
   }
   DropRange(range);
-  state.bytes -= bytes;
   return bytes;
+}
+
+void Append(Range* range) {
+  State& state = GetState();
+  range->next_waiting = nullptr;
+  (state.last == nullptr ? state.first : state.last->next_waiting) = range;
+  state.last = range;
+  state.count += 1;
+  state.bytes += range->bytes.load();
 }
 
 uint64_t Drain(uint64_t now_ms, bool all) {
   State& state = GetState();
   uint64_t given = 0;
-  // One pass: what must stay moves up and keeps its order.
-  uint32_t kept = 0;
-  const uint32_t total = state.count;
-  for (uint32_t i = 0; i < total; ++i) {
-    const uint32_t position = state.head + i;
-    Range* range = state.ring[position % kCapacity].range;
+  Range* next = state.first;
+  state.first = state.last = nullptr;
+  state.count = 0;
+  state.bytes = 0;
+  while (next != nullptr) {
+    Range* range = next;
+    next = range->next_waiting;
     if (all || MayGo(range, now_ms)) {
-      given += ReleaseAt(position);
+      given += GiveBack(range);
     } else {
-      state.ring[(state.head + kept) % kCapacity].range = range;
-      kept += 1;
+      Append(range);  // in the same order
     }
   }
-  state.count = kept;
   return given;
 }
 
 }  // namespace
 
-void Quarantine(Range* range) {
-  State& state = GetState();
-  if (state.ring == nullptr) {
-    void* memory = nullptr;
-    uint64_t bytes = 0;
-    AlignUp(sizeof(Waiting) * kCapacity, platform::GetCapabilities().granularity_bytes, &bytes);
-    if (!platform::MapAnonymous(platform::AnonymousRequest{bytes, 0, 0, -1}, &memory).ok()) return;  // never given back
-    state.ring = static_cast<Waiting*>(memory);
-  }
-  state.ring[(state.head + state.count) % kCapacity].range = range;
-  state.count += 1;
-  state.bytes += range->bytes.load();
-}
+void Quarantine(Range* range) { Append(range); }
 
 bool DrainWaiting() { return Drain(platform::MonotonicMs(), false) != 0; }
 

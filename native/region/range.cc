@@ -101,6 +101,15 @@ uint64_t ListRanges(double* pairs, uint64_t capacity) {
   return count;
 }
 
+void NoteDetached(Range* range, const Caller& caller) {
+  // Jobs of two environments: neither one's idleness ends the wait.
+  const bool others = range->detached && range->env != caller.env;
+  range->detached = true;
+  range->env = others ? 0 : caller.env;
+  range->idle = others ? false : caller.idle;
+  range->since_ms = platform::MonotonicMs();
+}
+
 void FinishRange(Range* range) {
   Table& table = GetTable();
   const uint64_t bytes = range->bytes.load();
@@ -126,12 +135,7 @@ void Retire(Range* range, const Caller& caller, bool detached) {
   bool unseen = false;
   {
     platform::MutexGuard guard(table.lock);
-    if (detached) {
-      range->detached = true;
-      range->env = caller.env;
-      range->idle = caller.idle;
-      range->since_ms = platform::MonotonicMs();
-    }
+    if (detached) NoteDetached(range, caller);
     unseen = range->stores == 0 && !range->detached && !range->doubtful;
   }
   if (unseen) {

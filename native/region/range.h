@@ -32,6 +32,7 @@ struct Range {
   bool idle;      // the caller's loop was idle at the last detach
   uint64_t env;
   uint64_t since_ms;
+  Range* next_waiting;  // in quarantine
 };
 
 struct Table {
@@ -57,6 +58,9 @@ void PlaceRange(Range* range, void* outer, uint64_t outer_bytes, void* base, uin
 // The region has left: unmaps at once where no store is left, else lays the tombstone. post: pages are back at the OS
 // (platforms without tombstones for shared views: when the last store is gone).
 void Retire(Range* range, const Caller& caller, bool detached);
+
+// Stores were taken away under possible users. pre: the lock is held.
+void NoteDetached(Range* range, const Caller& caller);
 
 // A store over a retired range is gone, or time has passed. pre: lock is held.
 void FinishRange(Range* range);

@@ -99,7 +99,8 @@ Status Unpin(Id id);
 // Counts a store over [offset, offset + length). *address is what it points to.
 Status StoreCreated(Id id, uint64_t offset, uint64_t length, void** address, Range** range);
 // `doubtful`: the environment is being torn down and cannot say whether the store moved to another one.
-void StoreFinalized(Range* range, bool doubtful);
+// `user`: the store can have been emptied by its user under a job of this environment; null where that cannot be.
+void StoreFinalized(Range* range, bool doubtful, const Caller* user);
 
 // ---- operations on pages ---------------------------------------------------------------------------------------
 // All take a byte range inside the region; those that work on whole pages round outwards unless said otherwise.

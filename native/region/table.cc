@@ -175,6 +175,8 @@ Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* c
     if (region == nullptr) return Missing();
     if (!claimed && region->holders == 1) {
       if (region->claimed || region->pins != 0 || region->uses != 0) {
+        // The other holders went meanwhile: the views are gone already, and whoever frees next does not know of them.
+        if (detached) NoteDetached(region->range, caller);
         return Fail(Code::kInUse, "claim", region->pins + region->uses);
       }
       region->claimed = true;
@@ -183,12 +185,7 @@ Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* c
       // The others keep the pages; remember that somebody's views were taken away here.
       region->holders -= 1;
       if (claimed) region->claimed = false;
-      if (detached) {
-        region->range->detached = true;
-        region->range->env = caller.env;
-        region->range->idle = caller.idle;
-        region->range->since_ms = platform::MonotonicMs();
-      }
+      if (detached) NoteDetached(region->range, caller);
       return Ok();
     }
   }
@@ -248,10 +245,11 @@ Status StoreCreated(Id id, uint64_t offset, uint64_t length, void** address, Ran
   return Ok();
 }
 
-void StoreFinalized(Range* range, bool doubtful) {
+void StoreFinalized(Range* range, bool doubtful, const Caller* user) {
   platform::MutexGuard guard(GetTable().lock);
   range->stores -= 1;
   if (doubtful) range->doubtful = true;
+  if (user != nullptr) NoteDetached(range, *user);
   if (range->retired && range->stores == 0) FinishRange(range);
 }
 

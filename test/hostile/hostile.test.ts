@@ -2,6 +2,7 @@
 // the result that the tables give, and without a signal.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { native } from '../../lib/platform/native';
 import type { Features, Scenario, ScenarioFile } from './table';
 import { argumentScenarios, forgedScenarios, freedScenarios, fuzzScenarios } from './tables/input';
 import {
@@ -9,11 +10,11 @@ import {
   fileScenarios,
   limitScenarios,
   sharedScenarios,
+  threadScenarios,
   truncatedScenarios,
   workerScenarios,
 } from './tables/system';
 import { escapeScenarios, nativeJobScenarios, protectScenarios } from './tables/views';
-import { native } from '../../lib/platform/native';
 
 const ROOT = join(__dirname, '..', '..');
 const LIMIT_MS = 50_000;
@@ -27,6 +28,7 @@ const FILES: Readonly<Record<string, ScenarioFile>> = {
   'native-jobs': nativeJobScenarios,
   protect: protectScenarios,
   workers: workerScenarios,
+  threads: threadScenarios,
   files: fileScenarios,
   truncated: truncatedScenarios,
   limits: limitScenarios,
@@ -97,14 +99,27 @@ const rows = Object.entries(FILES).flatMap(([file, scenarios]) =>
   scenarios(features).map((scenario) => [file, scenario.name, scenario] as const),
 );
 
+const sound = rows.filter(([, , { defect }]) => defect === undefined);
+const broken = rows.filter(([, , { defect }]) => defect !== undefined);
+
 describe(`hostile scenarios: ${rows.length}`, () => {
-  it.concurrent.each(rows)(
+  it.concurrent.each(sound)(
     '%s: %s',
     async (file, name, scenario) => {
       expect(await inTurn(() => run(file, name))).toEqual(expected(scenario));
     },
     6 * LIMIT_MS,
   );
+
+  if (broken.length > 0) {
+    it.failing.each(broken)(
+      '%s: %s does not end well yet',
+      async (file, name, scenario) => {
+        expect(await inTurn(() => run(file, name))).toEqual(expected(scenario));
+      },
+      6 * LIMIT_MS,
+    );
+  }
 
   it('has a row for every scenario, and a scenario for every row', () => {
     const listed = rows.map(([file, name]) => `${file}: ${name}`);
@@ -115,6 +130,6 @@ describe(`hostile scenarios: ${rows.length}`, () => {
     expect(listed.filter((row) => !written.includes(row))).toEqual([]);
     // What a version of Node.js cannot do is left out on it.
     const needed = written.filter((row) => !listed.includes(row));
-    expect(features.transfer && features.shared && features.major < 26 ? needed : []).toEqual([]);
+    expect(features.transfer && features.shared ? needed : []).toEqual([]);
   });
 });

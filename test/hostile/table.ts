@@ -18,6 +18,8 @@ export interface Scenario {
   readonly code?: number;
   /** Only for scenarios that are sent this signal, or raise it themselves. */
   readonly signal?: NodeJS.Signals;
+  /** Why it does not end like that yet: the row must fail until this line is taken away. */
+  readonly defect?: string;
 }
 
 export type ScenarioFile = (features: Features) => readonly Scenario[];
@@ -30,4 +32,12 @@ export function all(results: Readonly<Record<string, unknown>>): Scenario[] {
 /** The same value for many names. */
 export function each(names: readonly string[], value: unknown): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, value]));
+}
+
+/** Marks rows that are known to end badly. */
+export function known(scenarios: readonly Scenario[], defects: Readonly<Record<string, string>>): Scenario[] {
+  return scenarios.map((scenario) => {
+    const defect = defects[scenario.name];
+    return defect === undefined ? scenario : { ...scenario, defect };
+  });
 }

@@ -113,6 +113,22 @@ function randomFrom(seed) {
 }
 
 module.exports = {
-  PAGE, MIB, lib, raw, codeOf, codeOfAsync, codesOf, kinds, nameOf, sleep, settle, until, worker, message, ended,
-  folder, report, randomFrom,
+  PAGE,
+  MIB,
+  lib,
+  raw,
+  codeOf,
+  codeOfAsync,
+  codesOf,
+  kinds,
+  nameOf,
+  sleep,
+  settle,
+  until,
+  worker,
+  message,
+  ended,
+  folder,
+  report,
+  randomFrom,
 };

@@ -1,5 +1,5 @@
-// The few words that the platform contract test is written in. A case is a function that returns when a check fails;
-// main() prints one line a case. kUnsupported counts as passed only for what the platform is known to lack.
+// The few words that the tests of the native core are written in. A case is a function that returns when a check fails;
+// RunCases() prints one line a case. kUnsupported counts as passed only for what the platform is known to lack.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,10 @@ extern const NamedCase kMemoryCases[];
 extern const NamedCase kPresenceCases[];
 extern const NamedCase kObjectCases[];
 extern const NamedCase kFileCases[];
+
+// Runs the cases whose name contains `only` (null: all) and prints a line each; what a main() returns. `around`, when
+// not null, is called before and after each case; false afterwards fails it.
+int RunCases(const NamedCase* const* lists, size_t count, const char* only, bool (*around)(bool before));
 
 // Fails the running case; `status`, when not null, says what was answered.
 void FailHere(const char* file, int line, const char* what, const Status* status);

@@ -23,7 +23,7 @@ need() {  # program, where to get it
 strict="-std=c++20 -O2 -g -Wall -Wextra -Werror"
 layer="$strict -fno-exceptions -fno-rtti -fno-threadsafe-statics"
 sanitize=${SANITIZE:+-fsanitize=$SANITIZE}
-cases=$tests/platform_test.cc
+cases="$tests/platform_test.cc $tests/harness.cc"
 for name in machine memory presence object file; do
   cases="$cases $tests/${name}_cases.cc"
 done

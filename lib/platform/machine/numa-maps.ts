@@ -12,6 +12,9 @@ export interface NumaPlacement {
   readonly exact: boolean;
 }
 
+// Two policies have a space in their name: `prefer (many):0-1`, `weighted interleave:0-1`.
+const LINE = /^([0-9a-f]{1,16}) ((?:prefer \(many\)|weighted interleave)\S*|\S+)(?: (.*))?$/;
+
 interface Line {
   readonly start: bigint;
   readonly policy: string;
@@ -55,9 +58,9 @@ function select(text: string, start: bigint, end: bigint): { lines: Line[]; exac
   const lines: Line[] = [];
   let before: Line | null = null;
   for (const row of text.split('\n')) {
-    const [address = '', policy = '', ...words] = row.split(' ');
-    if (!/^[0-9a-f]{1,16}$/.test(address) || policy === '') continue;
-    const line = { start: BigInt(`0x${address}`), policy, words };
+    const [, address = '', policy = '', rest = ''] = LINE.exec(row) ?? [];
+    if (address === '') continue;
+    const line = { start: BigInt(`0x${address}`), policy, words: rest.split(' ') };
     if (line.start < start) before = line;
     else if (line.start < end) lines.push(line);
     else break; // mappings are sorted by address

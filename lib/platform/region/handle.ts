@@ -1,4 +1,4 @@
-import { checkInteger, describe, memoryError } from '../../core';
+import { checkInteger, describe, isMemoryError, memoryError } from '../../core';
 
 /**
  * What another thread needs to attach to a region: plain data for `postMessage` and `workerData`. For a region made by
@@ -20,6 +20,15 @@ const LARGEST = Number.MAX_SAFE_INTEGER;
 
 /** Copies and checks a handle from anywhere. @throws ERR_MEMORY_INVALID_ARGUMENT */
 export function checkHandle(where: string, value: unknown): RegionHandle {
+  try {
+    return readHandle(where, value);
+  } catch (error) {
+    if (isMemoryError(error)) throw error;
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: the handle cannot be read`, { cause: error });
+  }
+}
+
+function readHandle(where: string, value: unknown): RegionHandle {
   if (typeof value !== 'object' || value === null || (value as Partial<RegionHandle>).type !== 'nebula-memory.region') {
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a region's handle is needed, got ${describe(value)}`, {
       hint: 'Send region.handle to the worker; a Region object itself cannot be posted.',

@@ -131,16 +131,20 @@ export function makeShared(request: SharedRequest): Made {
 
 function makeHugeShared(pages: '2MiB' | '1GiB', request: SharedRequest, log: PlacementLog): Made | null {
   const pageBytes = HUGE_BYTES[pages];
-  const made = native().mapShared(request.bytes, pageBytes);
-  const failure = isFailure(made) ? made : native().populate(made, 0, request.bytes);
+  const { bytes, numa } = request;
+  const made = native().mapShared(bytes, pageBytes);
+  if (!isFailure(made) && numa !== null) place(made, numa, bytes, log);
+  const failure = isFailure(made) ? made : native().populate(made, 0, bytes);
   if (!isFailure(failure) && !isFailure(made)) {
     log.pages = pages;
     log.pageBytes = pageBytes;
     log.populated = true;
-    return settle('Region.shared', { holder: made, log }, request.bytes, { ...request, populate: false });
+    if (numa !== null) verifyNodes(made, numa, bytes, pageBytes, log);
+    return settle('Region.shared', { holder: made, log }, bytes, { ...request, populate: false, numa: null });
   }
   if (!isFailure(made)) native().release(made, false, false);
-  const { reason, fix } = explainPool(pageBytes, request.bytes);
+  log.numa = null;
+  const { reason, fix } = explainPool(pageBytes, bytes);
   log.miss(`${pages} pages`, 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', reason, fix, isFailure(failure) ? failure.errno : 0);
   return null;
 }

@@ -8,7 +8,7 @@ import {
   parseBytes,
   systemClock,
 } from '../../core';
-import { ACCESS, type Access, ADVICE, failureError, machineFacts, native, unwrap } from '../native';
+import { ACCESS, type Access, ADVICE, failureError, isFailure, machineFacts, native, unwrap } from '../native';
 import { checkAvailable } from './available';
 import type { RegionCore, Span } from './core';
 import type { RegionHandle } from './handle';
@@ -162,7 +162,10 @@ export function protect(core: RegionCore, access: unknown): void {
   const what = 'Region.protect';
   const holder = core.open(what);
   const wanted: Access = checkOneOf(`${what}: access`, access, ACCESS);
-  core.take(what, native().protect(holder, ACCESS.indexOf(wanted)));
+  const done = native().protect(holder, ACCESS.indexOf(wanted));
+  // The pages can have moved before their protection was refused: the views are over the old place then.
+  if (isFailure(done) && core.describe(what).stores === 0) core.dropViews();
+  core.take(what, done);
   core.access = wanted;
   if (wanted !== 'readwrite') core.dropViews();
 }
@@ -211,7 +214,12 @@ export function copy(core: RegionCore, name: 'read' | 'write', offset: ByteSize,
   if (!ArrayBuffer.isView(bytes) || bytes instanceof DataView) {
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${what}: a Uint8Array is needed, got ${describe(bytes)}`);
   }
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let plain: Uint8Array;
+  try {
+    plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${what}: the array has lost its memory`, { cause });
+  }
   const span = core.span(what, { offset, length: plain.length });
   core.take(what, native()[name](holder, span.offset, plain));
 }

@@ -47,6 +47,34 @@ Status Sized(int fd, uint64_t bytes, File* out) {
 
 }  // namespace
 
+namespace {
+
+// The kernel's own layouts; the C library's struct stat is bound to it.
+#if defined(__x86_64__)
+struct KernelStat {
+  uint64_t device, inode, links;
+  uint32_t mode, uid, gid, pad;
+  uint64_t special, bytes;
+  uint64_t rest[11];
+};
+#else
+struct KernelStat {
+  uint64_t device, inode;
+  uint32_t mode, links, uid, gid;
+  uint64_t special, pad, bytes;
+  uint64_t rest[9];
+};
+#endif
+
+void Fill(uint32_t mode, uint64_t inode, uint64_t bytes, FileInfo* out) {
+  out->bytes = bytes;
+  out->identity = inode;
+  out->regular = (mode & 0170000) == 0100000;
+  out->directory = (mode & 0170000) == 0040000;
+}
+
+}  // namespace
+
 Status StatFile(File file, FileInfo* out) {
   // statx has one layout on every architecture and C library.
   struct {
@@ -59,13 +87,15 @@ Status StatFile(File file, FileInfo* out) {
   } found = {};
   constexpr int kEmptyPath = 0x1000;
   constexpr unsigned kBasic = 0x7ff;
-  if (syscall(SYS_statx, static_cast<int>(file), "", kEmptyPath, kBasic, &found) != 0) {
-    return SystemFailure("statx", errno);
+  if (syscall(SYS_statx, static_cast<int>(file), "", kEmptyPath, kBasic, &found) == 0) {
+    Fill(found.mode, found.inode, found.bytes, out);
+    return Ok();
   }
-  out->bytes = found.bytes;
-  out->identity = found.inode;
-  out->regular = (found.mode & 0170000) == 0100000;
-  out->directory = (found.mode & 0170000) == 0040000;
+  // Containers' filters from before 2018 refuse a call that they do not know.
+  if (errno != EPERM && errno != ENOSYS) return SystemFailure("statx", errno);
+  KernelStat older = {};
+  if (syscall(SYS_fstat, static_cast<int>(file), &older) != 0) return SystemFailure("fstat", errno);
+  Fill(older.mode, older.inode, older.bytes, out);
   return Ok();
 }
 

@@ -64,12 +64,14 @@ Status MoveKeepingZeros(void* from, uint64_t bytes, void* to) {
   const long moved = syscall(SYS_mremap, from, bytes, bytes,
                              linux_os::kRemapMayMove | linux_os::kRemapFixed | linux_os::kRemapDontUnmap, to);
   if (moved != -1) return Ok();
-  if (errno == EINVAL) return Fail(Code::kUnsupported, "mremap");
+  // EFAULT: several mappings (an attribute on a part splits them), which few kernels move at once.
+  if (errno == EINVAL || errno == EFAULT) return Fail(Code::kUnsupported, "mremap");
   return SystemFailure("mremap", errno);
 }
 
 Status Resize(void* address, uint64_t old_bytes, uint64_t new_bytes, void** out) {
   const long moved = syscall(SYS_mremap, address, old_bytes, new_bytes, linux_os::kRemapMayMove);
+  if (moved == -1 && errno == EFAULT) return Fail(Code::kUnsupported, "mremap");  // several mappings
   // For whole pages EINVAL means a length beyond the address space, for which mmap says ENOMEM.
   if (moved == -1) return SystemFailure("mremap", errno == EINVAL ? ENOMEM : errno);
   *out = reinterpret_cast<void*>(moved);

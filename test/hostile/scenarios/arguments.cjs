@@ -14,9 +14,27 @@ const THROWER = {
 };
 
 const NO_SIZES = {
-  none: undefined, null: null, true: true, nan: Number.NaN, fraction: 1.5, negativeFraction: -0.5, empty: '', word: 'many', unit: '1XiB',
-  space: ' ', hex: '0x10', signed: '+-1', nul: '1\0MiB', symbol: Symbol('size'), bigint: 4096n, array: [4096], object: {},
-  thrower: THROWER, date: new Date(4096), boxed: new Number(4096), func: () => 4096,
+  none: undefined,
+  null: null,
+  true: true,
+  nan: Number.NaN,
+  fraction: 1.5,
+  negativeFraction: -0.5,
+  empty: '',
+  word: 'many',
+  unit: '1XiB',
+  space: ' ',
+  hex: '0x10',
+  signed: '+-1',
+  nul: '1\0MiB',
+  symbol: Symbol('size'),
+  bigint: 4096n,
+  array: [4096],
+  object: {},
+  thrower: THROWER,
+  date: new Date(4096),
+  boxed: new Number(4096),
+  func: () => 4096,
 };
 const OUTSIDE = { zero: 0, minus: -1, minusZero: -0, infinity: Number.POSITIVE_INFINITY, beyond: 2 ** 53, far: 1e300 };
 
@@ -70,7 +88,17 @@ exports.optionsOfWrongShape = () => {
   const { Region } = lib();
   const region = Region.map(PAGE);
   class Options {}
-  const shapes = { null: null, array: [], list: [1], instance: new Options(), func: () => {}, text: 'thp', number: 1, symbol: Symbol('o'), map: new Map() };
+  const shapes = {
+    null: null,
+    array: [],
+    list: [1],
+    instance: new Options(),
+    func: () => {},
+    text: 'thp',
+    number: 1,
+    symbol: Symbol('o'),
+    map: new Map(),
+  };
   const calls = {
     map: (given) => Region.map(PAGE, given),
     shared: (given) => Region.shared(PAGE, given),
@@ -88,11 +116,14 @@ exports.optionsOfWrongShape = () => {
 
 exports.optionsThatThrow = () => {
   const { Region } = lib();
-  const proxy = new Proxy({}, {
-    ownKeys() {
-      throw new Error('no keys');
+  const proxy = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no keys');
+      },
     },
-  });
+  );
   const getter = {
     get populate() {
       throw new TypeError('no value');
@@ -112,9 +143,25 @@ exports.optionsThatThrow = () => {
 exports.valuesOfWrongType = () => {
   const { Region, memory } = lib();
   const bad = [
-    { populate: 'yes' }, { populate: 1 }, { lock: null }, { strict: 0 }, { dump: 'false' }, { fork: 'maybe' }, { carrier: 'both' },
-    { carrier: null }, { pages: '3MiB' }, { pages: 4096 }, { name: '' }, { name: 'a\0b' }, { name: 'x'.repeat(300) }, { name: 5 },
-    { guard: 'on' }, { numa: 'everywhere' }, { numa: { bind: [] } }, { numa: { bind: 0, preferred: 0 } }, { numa: null },
+    { populate: 'yes' },
+    { populate: 1 },
+    { lock: null },
+    { strict: 0 },
+    { dump: 'false' },
+    { fork: 'maybe' },
+    { carrier: 'both' },
+    { carrier: null },
+    { pages: '3MiB' },
+    { pages: 4096 },
+    { name: '' },
+    { name: 'a\0b' },
+    { name: 'x'.repeat(300) },
+    { name: 5 },
+    { guard: 'on' },
+    { numa: 'everywhere' },
+    { numa: { bind: [] } },
+    { numa: { bind: 0, preferred: 0 } },
+    { numa: null },
   ];
   const codes = Object.fromEntries(bad.map((options, i) => [i, codeOf(() => Region.map(PAGE, options))]));
   return { kinds: kinds(codes), regions: memory.totals().regions };
@@ -124,11 +171,21 @@ exports.nodesThatDoNotExist = () => {
   const { Region } = lib();
   const region = Region.map(PAGE);
   region.bytes[0] = 9;
-  const nodes = { high: [63], far: [1023], beyond: [5000], negative: [-1], fraction: [0.5], text: ['0'], mixed: [0, 63] };
-  const codes = codesOf(Object.entries(nodes).flatMap(([label, bind]) => [
-    [`map ${label}`, () => Region.map(PAGE, { numa: { bind } })],
-    [`bind ${label}`, () => region.bind({ bind })],
-  ]));
+  const nodes = {
+    high: [63],
+    far: [1023],
+    beyond: [5000],
+    negative: [-1],
+    fraction: [0.5],
+    text: ['0'],
+    mixed: [0, 63],
+  };
+  const codes = codesOf(
+    Object.entries(nodes).flatMap(([label, bind]) => [
+      [`map ${label}`, () => Region.map(PAGE, { numa: { bind } })],
+      [`bind ${label}`, () => region.bind({ bind })],
+    ]),
+  );
   const migrate = codesOf([63, 5000, -1, 0.5].map((node) => [node, () => region.migrate(node)]));
   return { kinds: kinds({ ...codes, ...migrate }), byte: region.bytes[0] };
 };
@@ -136,11 +193,18 @@ exports.nodesThatDoNotExist = () => {
 exports.rangesOutside = () => {
   const { Region } = lib();
   const region = Region.shared(2 * PAGE);
-  const ranges = { past: { offset: 2 * PAGE + 1 }, long: { length: 2 * PAGE + 1 }, both: { offset: PAGE, length: PAGE + 1 }, wrap: { offset: 2 ** 53 - 1, length: 2 ** 53 - 1 }, minus: { offset: -1 } };
+  const ranges = {
+    past: { offset: 2 * PAGE + 1 },
+    long: { length: 2 * PAGE + 1 },
+    both: { offset: PAGE, length: PAGE + 1 },
+    wrap: { offset: 2 ** 53 - 1, length: 2 ** 53 - 1 },
+    minus: { offset: -1 },
+  };
   const methods = ['zero', 'decommit', 'residency', 'lock', 'unlock', 'populate', 'nodes'];
   const codes = {};
   for (const method of methods) {
-    for (const [label, range] of Object.entries(ranges)) codes[`${method} ${label}`] = codeOf(() => region[method](range));
+    for (const [label, range] of Object.entries(ranges))
+      codes[`${method} ${label}`] = codeOf(() => region[method](range));
   }
   codes.advise = codeOf(() => region.advise('normal', ranges.past));
   codes.window = codeOf(() => region.window(PAGE, PAGE + 1));
@@ -195,11 +259,20 @@ exports.targetsOfReadAndWrite = () => {
   Object.defineProperty(lying, 'byteLength', { value: 1e9 });
   const lyingBuffer = new Uint8Array(16);
   Object.defineProperty(lyingBuffer, 'buffer', { get: () => 'no buffer' });
-  const bad = { none: undefined, number: 5, text: 'abc', array: [1], view: new DataView(new ArrayBuffer(8)), buffer: new ArrayBuffer(8) };
-  const codes = codesOf(Object.entries(bad).flatMap(([label, target]) => [
-    [`read ${label}`, () => region.read(0, target)],
-    [`write ${label}`, () => region.write(0, target)],
-  ]));
+  const bad = {
+    none: undefined,
+    number: 5,
+    text: 'abc',
+    array: [1],
+    view: new DataView(new ArrayBuffer(8)),
+    buffer: new ArrayBuffer(8),
+  };
+  const codes = codesOf(
+    Object.entries(bad).flatMap(([label, target]) => [
+      [`read ${label}`, () => region.read(0, target)],
+      [`write ${label}`, () => region.write(0, target)],
+    ]),
+  );
   const odd = codesOf([
     ['stale', () => region.read(0, stale)],
     ['lying', () => region.read(0, lying)],
@@ -210,15 +283,25 @@ exports.targetsOfReadAndWrite = () => {
   const wide = new Float64Array(2);
   region.read(8, wide);
   region.write(1, region.bytes.subarray(0, 100)); // overlapping
-  return { kinds: kinds(codes), foreign: Object.values(odd).filter((code) => code.startsWith('foreign')).length, shared: out[15], wide: new Uint8Array(wide.buffer)[15], last: region.bytes[100] };
+  return {
+    kinds: kinds(codes),
+    foreign: Object.values(odd).filter((code) => code.startsWith('foreign')).length,
+    shared: out[15],
+    wide: new Uint8Array(wide.buffer)[15],
+    last: region.bytes[100],
+  };
 };
 
 exports.otherRealms = () => {
   const { Region } = lib();
   const run = (code) => runInNewContext(code, { Region });
   return {
-    options: run("const r = Region.map(4096, { populate: true, carrier: 'local' }); const n = r.bytes.length; r.free(); n"),
-    target: run('const r = Region.map(4096); r.bytes[3] = 4; const t = new Uint8Array(8); r.read(0, t); r.free(); t[3]'),
+    options: run(
+      "const r = Region.map(4096, { populate: true, carrier: 'local' }); const n = r.bytes.length; r.free(); n",
+    ),
+    target: run(
+      'const r = Region.map(4096); r.bytes[3] = 4; const t = new Uint8Array(8); r.read(0, t); r.free(); t[3]',
+    ),
     bad: run('try { Region.map(4096, []); "none" } catch (e) { e.code }'),
     dispose: run('const r = Region.map(4096); r[Symbol.dispose ?? "free"]?.(); r.state'),
   };

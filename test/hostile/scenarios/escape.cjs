@@ -98,7 +98,10 @@ function leavingWorker(how) {
       parentPort.postMessage(escaped, [escaped]);
       if (data === 'freed' || data === 'freedExit') region.free();
       if (data === 'exit' || data === 'freedExit') setTimeout(() => process.exit(0), 30);
-      if (data === 'throw') setTimeout(() => { throw new Error('uncaught'); }, 30);
+      if (data === 'throw')
+        setTimeout(() => {
+          throw new Error('uncaught');
+        }, 30);
       if (data === 'terminate') setInterval(() => region.state, 5);
     }, how);
     const over = ended(w);
@@ -121,16 +124,18 @@ exports.postedOutFreedExit = leavingWorker('freedExit');
 
 exports.postedOutOfEveryWorker = async () => {
   const views = [];
-  const workers = Array.from({ length: 6 }, () => worker(({ Region, parentPort }) => {
-    for (let i = 0; i < 20; i++) {
-      const region = Region.map(65536);
-      region.bytes.fill(1);
-      const escaped = region.buffer.transfer();
-      parentPort.postMessage(escaped, [escaped]);
-      if (i % 2 === 0) region.free();
-    }
-    setInterval(() => {}, 1000);
-  }));
+  const workers = Array.from({ length: 6 }, () =>
+    worker(({ Region, parentPort }) => {
+      for (let i = 0; i < 20; i++) {
+        const region = Region.map(65536);
+        region.bytes.fill(1);
+        const escaped = region.buffer.transfer();
+        parentPort.postMessage(escaped, [escaped]);
+        if (i % 2 === 0) region.free();
+      }
+      setInterval(() => {}, 1000);
+    }),
+  );
   const counted = new Promise((resolve) => {
     for (const w of workers) w.on('message', (buffer) => views.push(new Uint8Array(buffer)) === 120 && resolve());
   });
@@ -144,9 +149,16 @@ exports.cloned = () => {
   const { Region } = lib();
   const region = Region.map(PAGE);
   region.bytes.fill(6);
-  const copies = [structuredClone(region.buffer), structuredClone(region.bytes).buffer, structuredClone(region.window(0, 8)).buffer];
+  const copies = [
+    structuredClone(region.buffer),
+    structuredClone(region.bytes).buffer,
+    structuredClone(region.window(0, 8)).buffer,
+  ];
   region.free();
-  return { copies: copies.map((copy) => [copy.byteLength, new Uint8Array(copy)[7]]), stale: codeOf(() => structuredClone(region)) };
+  return {
+    copies: copies.map((copy) => [copy.byteLength, new Uint8Array(copy)[7]]),
+    stale: codeOf(() => structuredClone(region)),
+  };
 };
 
 exports.clonedShared = () => {
@@ -230,19 +242,26 @@ exports.slicedAndResized = () => {
   const codes = codesOf([
     ['resize', () => region.buffer.resize?.(10)],
     ['slice', () => ArrayBuffer.prototype.slice.call(region.buffer, -5, 2 ** 53)],
-    ['species', () => {
-      class Odd extends Uint8Array {
-        static get [Symbol.species]() {
-          return function () {
-            region.free();
-            return new Uint8Array(PAGE);
-          };
+    [
+      'species',
+      () => {
+        class Odd extends Uint8Array {
+          static get [Symbol.species]() {
+            return () => {
+              region.free();
+              return new Uint8Array(PAGE);
+            };
+          }
         }
-      }
-      new Odd(region.buffer).map((byte) => byte);
-    }],
+        new Odd(region.buffer).map((byte) => byte);
+      },
+    ],
   ]);
-  return { copy: [...new Uint8Array(copy)].every((byte) => byte === 4), free: codeOf(() => region.free()), resize: codes.resize === 'none' || codes.resize.startsWith('foreign TypeError') };
+  return {
+    copy: [...new Uint8Array(copy)].every((byte) => byte === 4),
+    free: codeOf(() => region.free()),
+    resize: codes.resize === 'none' || codes.resize.startsWith('foreign TypeError'),
+  };
 };
 
 exports.freedInsideSort = () => {
@@ -264,4 +283,3 @@ exports.freedInsideSort = () => {
   });
   return { state: region.state, shared: shared.state };
 };
-

@@ -12,8 +12,13 @@ function everything() {
   const file = Region.mapFile(join(folder(), 'file'), { mode: 'shared', create: true, length: 8 * MIB });
   file.bytes.fill(1);
   const kept = [
-    Region.map(MIB), Region.map(MIB, { carrier: 'shared' }), Region.map(PAGE, { guard: true }), Region.shared(MIB), Region.secret(PAGE),
-    Region.mapFile(process.execPath, { length: MIB }), file,
+    Region.map(MIB),
+    Region.map(MIB, { carrier: 'shared' }),
+    Region.map(PAGE, { guard: true }),
+    Region.shared(MIB),
+    Region.secret(PAGE),
+    Region.mapFile(process.execPath, { length: MIB }),
+    file,
   ];
   for (const region of kept) region.bytes[0] = 1;
   kept[0].pin();
@@ -101,13 +106,15 @@ exports.exitWithWorkers = async () => {
   everything();
   const { Region } = lib();
   const shared = Region.shared(PAGE);
-  const workers = [1, 2, 3].map(() => worker(({ Region, parentPort, data }) => {
-    const mine = Region.attach(data);
-    const own = Region.map(1 << 20);
-    own.bytes.fill(1);
-    parentPort.postMessage('ready');
-    for (;;) mine.bytes[0] += own.bytes[5];
-  }, shared.handle));
+  const workers = [1, 2, 3].map(() =>
+    worker(({ Region, parentPort, data }) => {
+      const mine = Region.attach(data);
+      const own = Region.map(1 << 20);
+      own.bytes.fill(1);
+      parentPort.postMessage('ready');
+      for (;;) mine.bytes[0] += own.bytes[5];
+    }, shared.handle),
+  );
   await Promise.all(workers.map((w) => message(w)));
   report('ended');
   process.exit(0);
@@ -152,7 +159,8 @@ exports.segmentationFaultFromOutside = () => {
 exports.webAssemblyTraps = () => {
   everything();
   const bytes = Uint8Array.from([
-    0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 9, 1, 7, 0, 32, 0, 40, 2, 0, 11,
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 9,
+    1, 7, 0, 32, 0, 40, 2, 0, 11,
   ]);
   const { f } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports;
   let trapped = 0;
@@ -214,7 +222,16 @@ exports.flags = () => {
   const source = `const { Region, isMemoryError } = require(${JSON.stringify(join(__dirname, '..', 'tools.cjs'))}).lib();
     try { const r = Region.map(4096, { carrier: 'shared' }); r.bytes[0] = 1; const v = r.bytes; r.free(); console.log(v[0]); } catch (e) { console.log(isMemoryError(e) && e.code); }`;
   const found = {};
-  for (const flag of ['--jitless', '--no-addons', '--frozen-intrinsics', '--disable-proto=throw', '--max-lazy', '--single-threaded', '--zero-fill-buffers', '--stress-compaction']) {
+  for (const flag of [
+    '--jitless',
+    '--no-addons',
+    '--frozen-intrinsics',
+    '--disable-proto=throw',
+    '--max-lazy',
+    '--single-threaded',
+    '--zero-fill-buffers',
+    '--stress-compaction',
+  ]) {
     const child = spawnSync(process.execPath, ['--no-warnings', flag, '-e', source], { encoding: 'utf8' });
     found[flag] = [child.stdout.trim(), child.status, child.signal];
   }

@@ -30,8 +30,15 @@ exports.fifo = inFolder((at) => {
   execFileSync('mkfifo', [at('fifo')]);
   return both(at('fifo')); // must not wait for a writer
 });
-exports.devices = () => ({ zero: both('/dev/zero', { length: PAGE }), null: both('/dev/null', { length: PAGE }), full: both('/dev/full', { length: PAGE }) });
-exports.procFiles = () => ({ maps: codeOf(() => lib().Region.mapFile('/proc/self/maps')), mem: both('/proc/self/mem', { length: PAGE }) });
+exports.devices = () => ({
+  zero: both('/dev/zero', { length: PAGE }),
+  null: both('/dev/null', { length: PAGE }),
+  full: both('/dev/full', { length: PAGE }),
+});
+exports.procFiles = () => ({
+  maps: codeOf(() => lib().Region.mapFile('/proc/self/maps')),
+  mem: both('/proc/self/mem', { length: PAGE }),
+});
 exports.socket = inFolder(async (at) => {
   const server = require('node:net').createServer();
   await new Promise((resolve) => server.listen(at('socket'), resolve));
@@ -46,10 +53,28 @@ exports.empty = inFolder((at) => {
 
 exports.paths = () => {
   const { Region } = lib();
-  const paths = { nul: 'a\0b', empty: '', number: 5, none: undefined, null: null, url: new URL('file:///etc/passwd'), buffer: Buffer.from('/etc/passwd'), symbol: Symbol('p') };
-  const odd = { long: `/${'x'.repeat(3000)}`, longer: `/${'x'.repeat(5000)}`, deep: '/x'.repeat(1900), slash: '/etc/passwd/' };
+  const paths = {
+    nul: 'a\0b',
+    empty: '',
+    number: 5,
+    none: undefined,
+    null: null,
+    url: new URL('file:///etc/passwd'),
+    buffer: Buffer.from('/etc/passwd'),
+    symbol: Symbol('p'),
+  };
+  const odd = {
+    long: `/${'x'.repeat(3000)}`,
+    longer: `/${'x'.repeat(5000)}`,
+    deep: '/x'.repeat(1900),
+    slash: '/etc/passwd/',
+  };
   return {
-    kinds: [...new Set(Object.values(codesOf(Object.entries(paths).map(([label, path]) => [label, () => Region.mapFile(path)]))))],
+    kinds: [
+      ...new Set(
+        Object.values(codesOf(Object.entries(paths).map(([label, path]) => [label, () => Region.mapFile(path)]))),
+      ),
+    ],
     odd: codesOf(Object.entries(odd).map(([label, path]) => [label, () => Region.mapFile(path)])),
   };
 };
@@ -101,7 +126,12 @@ exports.shorterThanAsked = inFolder((at) => {
 exports.offsets = inFolder((at) => {
   const { Region } = lib();
   const path = at('file', 4 * PAGE);
-  return codesOf([1, 512, PAGE - 1, PAGE + 1, -PAGE, 1.5, Number.NaN, '4KB', null, '4097', 2 ** 53, 3 * PAGE].map((offset) => [offset, () => Region.mapFile(path, { offset })]));
+  return codesOf(
+    [1, 512, PAGE - 1, PAGE + 1, -PAGE, 1.5, Number.NaN, '4KB', null, '4097', 2 ** 53, 3 * PAGE].map((offset) => [
+      offset,
+      () => Region.mapFile(path, { offset }),
+    ]),
+  );
 });
 
 exports.creating = inFolder((at) => {
@@ -139,9 +169,15 @@ exports.unlinkedAndReplaced = inFolder((at) => {
 exports.flushingWhatIsNoFile = async () => {
   const { Region } = lib();
   const { codeOfAsync } = require('../tools.cjs');
-  const regions = { map: Region.map(PAGE), copy: Region.mapFile('/etc/passwd'), shared: Region.shared(PAGE), secret: Region.secret(PAGE) };
+  const regions = {
+    map: Region.map(PAGE),
+    copy: Region.mapFile('/etc/passwd'),
+    shared: Region.shared(PAGE),
+    secret: Region.secret(PAGE),
+  };
   const codes = {};
-  for (const [name, region] of Object.entries(regions)) codes[name] = [codeOf(() => region.flush()), await codeOfAsync(() => region.flushAsync())];
+  for (const [name, region] of Object.entries(regions))
+    codes[name] = [codeOf(() => region.flush()), await codeOfAsync(() => region.flushAsync())];
   return codes;
 };
 
@@ -159,4 +195,3 @@ exports.fileSizeLimit = inFolder((at) => {
   codes.remap = codeOf(() => small.remap(4 * PAGE));
   return { ...codes, byte: small.bytes[0], length: small.byteLength };
 });
-

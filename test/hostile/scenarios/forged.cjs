@@ -50,7 +50,8 @@ exports.handlesOutOfRange = () => {
   };
   const codes = {};
   for (const [key, values] of Object.entries(wrong)) {
-    for (const value of values) codes[`${key} ${value}`] = codeOf(() => Region.attach({ ...good, [key]: value, remote: null }));
+    for (const value of values)
+      codes[`${key} ${value}`] = codeOf(() => Region.attach({ ...good, [key]: value, remote: null }));
   }
   return { kinds: kinds(codes), live: shared.state, regions: memory.totals().regions };
 };
@@ -58,7 +59,17 @@ exports.handlesOutOfRange = () => {
 exports.handlesOfWrongShape = () => {
   const { Region } = lib();
   const good = Region.shared(PAGE).handle;
-  const shapes = [undefined, null, 5, 'handle', {}, [], { type: 'nebula-memory.region' }, { ...good, type: 'other' }, () => good];
+  const shapes = [
+    undefined,
+    null,
+    5,
+    'handle',
+    {},
+    [],
+    { type: 'nebula-memory.region' },
+    { ...good, type: 'other' },
+    () => good,
+  ];
   for (const bad of [-1, 1.5, Number.NaN, '1', null, {}, 5n, Infinity]) {
     for (const key of ['slot', 'generation', 'token', 'byteLength']) shapes.push({ ...good, [key]: bad });
     shapes.push({ ...good, remote: { ...good.remote, pid: bad } }, { ...good, remote: { ...good.remote, file: bad } });
@@ -95,7 +106,10 @@ exports.handlesThatPointAtOtherFiles = () => {
     const identity = fstatSync(fd).ino;
     Region.attach({ ...good, token: good.token + 2, remote: { pid: process.pid, file: fd, identity } });
   };
-  const codes = codesOf([['fifo', pointing(fifoFile)], ['text', pointing(textFile)]]);
+  const codes = codesOf([
+    ['fifo', pointing(fifoFile)],
+    ['text', pointing(textFile)],
+  ]);
   closeSync(fifoFile);
   closeSync(textFile);
   return codes;
@@ -109,7 +123,10 @@ exports.handlesOfFreedRegions = () => {
     const { handle } = region;
     region.free();
     const next = Region.map(PAGE, { carrier: 'shared' }); // most likely in the same slot
-    codes.push(codeOf(() => Region.attach(handle)), codeOf(() => region.handle));
+    codes.push(
+      codeOf(() => Region.attach(handle)),
+      codeOf(() => region.handle),
+    );
     next.free();
   }
   return kinds(codes);

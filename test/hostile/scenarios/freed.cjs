@@ -1,7 +1,20 @@
 // Regions after free(), and freeing at bad moments.
 'use strict';
 
-const { lib, codeOf, codeOfAsync, codesOf, kinds, nameOf, settle, until, worker, message, PAGE, MIB } = require('../tools.cjs');
+const {
+  lib,
+  codeOf,
+  codeOfAsync,
+  codesOf,
+  kinds,
+  nameOf,
+  settle,
+  until,
+  worker,
+  message,
+  PAGE,
+  MIB,
+} = require('../tools.cjs');
 
 function makers() {
   const { Region } = lib();
@@ -26,7 +39,19 @@ exports.everyCall = async () => {
     const codes = {};
     for (const key of Object.getOwnPropertyNames(Region.prototype)) {
       if (key === 'constructor' || readable.has(key)) continue;
-      const args = { window: [0, 1], read: [0, new Uint8Array(1)], write: [0, new Uint8Array(1)], use: [() => 1], advise: ['normal'], protect: ['read'], remap: [PAGE], bind: ['local'], migrate: [0], wait: [0, 0] }[key] ?? [];
+      const args =
+        {
+          window: [0, 1],
+          read: [0, new Uint8Array(1)],
+          write: [0, new Uint8Array(1)],
+          use: [() => 1],
+          advise: ['normal'],
+          protect: ['read'],
+          remap: [PAGE],
+          bind: ['local'],
+          migrate: [0],
+          wait: [0, 0],
+        }[key] ?? [];
       try {
         const { get, value } = Object.getOwnPropertyDescriptor(Region.prototype, key);
         await (get ?? value).apply(region, args);
@@ -35,7 +60,9 @@ exports.everyCall = async () => {
         codes[key] = nameOf(error);
       }
     }
-    const odd = Object.entries(codes).filter(([, code]) => code !== 'FREED').map(([key, code]) => `${key} ${code}`);
+    const odd = Object.entries(codes)
+      .filter(([, code]) => code !== 'FREED')
+      .map(([key, code]) => `${key} ${code}`);
     found[kind] = odd;
   }
   return found;
@@ -55,7 +82,12 @@ exports.twice = () => {
 exports.disposedTwice = () => {
   const region = lib().Region.map(PAGE);
   region[Symbol.dispose]();
-  return { again: codeOf(() => region[Symbol.dispose]()), state: region.state, length: region.byteLength, free: codeOf(() => region.free()) };
+  return {
+    again: codeOf(() => region[Symbol.dispose]()),
+    state: region.state,
+    length: region.byteLength,
+    free: codeOf(() => region.free()),
+  };
 };
 
 exports.localViews = () => {
@@ -67,8 +99,16 @@ exports.localViews = () => {
   bytes[0] = 1;
   let sum = 0;
   for (let i = 0; i < bytes.length; i++) sum += bytes[i];
-  const threw = [() => bytes.fill(1), () => views[3].getInt8(0), () => new Uint8Array(buffer, 0, 1)].map((work) => codeOf(work) !== 'none');
-  return { lengths: views.slice(0, 3).map((view) => view.length), buffer: buffer.byteLength, read: typeof bytes[0], sum, threw };
+  const threw = [() => bytes.fill(1), () => views[3].getInt8(0), () => new Uint8Array(buffer, 0, 1)].map(
+    (work) => codeOf(work) !== 'none',
+  );
+  return {
+    lengths: views.slice(0, 3).map((view) => view.length),
+    buffer: buffer.byteLength,
+    read: typeof bytes[0],
+    sum,
+    threw,
+  };
 };
 
 exports.sharedViews = () => {
@@ -110,15 +150,20 @@ exports.whilePinned = async () => {
 exports.insideUse = async () => {
   const region = lib().Region.map(PAGE);
   const inside = region.use(() => codeOf(() => region.free()));
-  const threw = codeOf(() => region.use(() => {
-    throw new Error('from work');
-  }));
+  const threw = codeOf(() =>
+    region.use(() => {
+      throw new Error('from work');
+    }),
+  );
   const rejected = await codeOfAsync(() => region.use(() => Promise.reject(new Error('later'))));
-  const thenable = codeOf(() => region.use(() => ({
-    get then() {
-      throw new Error('no then');
-    },
-  })));
+  const thenable = codeOf(() =>
+    region.use(() => ({
+      // biome-ignore lint/suspicious/noThenProperty: that is what is tried
+      get then() {
+        throw new Error('no then');
+      },
+    })),
+  );
   const nested = region.use(() => region.use((bytes) => bytes.length));
   const slow = region.use(() => new Promise((resolve) => setTimeout(resolve, 20, 'done')));
   const during = codeOf(() => region.free());
@@ -128,7 +173,12 @@ exports.insideUse = async () => {
 exports.inFinalizers = async () => {
   const { Region, memory } = lib();
   const codes = [];
-  const registry = new FinalizationRegistry((region) => codes.push(codeOf(() => region.free()), codeOf(() => region.free())));
+  const registry = new FinalizationRegistry((region) =>
+    codes.push(
+      codeOf(() => region.free()),
+      codeOf(() => region.free()),
+    ),
+  );
   for (let i = 0; i < 20; i++) {
     const region = Region.map(PAGE);
     region.bytes[0] = 1;
@@ -225,5 +275,10 @@ exports.whileAnotherHolds = async () => {
   region.free();
   w.postMessage('go');
   const second = await message(w);
-  return { first, second, handle: codeOf(() => Region.attach({ ...handle, remote: null })), gone: await until(() => lib().memory.totals().regions === 0) };
+  return {
+    first,
+    second,
+    handle: codeOf(() => Region.attach({ ...handle, remote: null })),
+    gone: await until(() => lib().memory.totals().regions === 0),
+  };
 };

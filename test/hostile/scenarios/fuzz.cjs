@@ -7,11 +7,67 @@ const SEED = 20261121;
 
 function garbage(next, extra) {
   const values = [
-    undefined, null, true, false, 0, -0, 1, -1, 2, 3, 7, 8, 64, 0.5, -0.5, Number.NaN, Infinity, -Infinity, PAGE, 2 * PAGE, PAGE + 1,
-    2 ** 31, 2 ** 32, 2 ** 40, 2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64, 1e300, 5n, '', 'x', 'none', '4KiB', '\0', 'y'.repeat(5000), 'missing/name',
-    Symbol('s'), {}, [], [1, 2], () => 1, new Date(0), /x/, new Map(), new Proxy({}, {}), Object.create(null), new Uint8Array(0),
-    new Uint8Array(16), new Uint8Array(16).subarray(3, 9), new Float64Array(4), new DataView(new ArrayBuffer(8)), new ArrayBuffer(8), new SharedArrayBuffer(8),
-    Buffer.alloc(5), { offset: 0, length: 8 }, { offset: -1 }, { type: 'nebula-memory.region' }, new Error('e'), Promise.resolve(1), ...extra,
+    undefined,
+    null,
+    true,
+    false,
+    0,
+    -0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    8,
+    64,
+    0.5,
+    -0.5,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    PAGE,
+    2 * PAGE,
+    PAGE + 1,
+    2 ** 31,
+    2 ** 32,
+    2 ** 40,
+    2 ** 53 - 1,
+    2 ** 53,
+    2 ** 63,
+    2 ** 64,
+    1e300,
+    5n,
+    '',
+    'x',
+    'none',
+    '4KiB',
+    '\0',
+    'y'.repeat(5000),
+    'missing/name',
+    Symbol('s'),
+    {},
+    [],
+    [1, 2],
+    () => 1,
+    new Date(0),
+    /x/,
+    new Map(),
+    new Proxy({}, {}),
+    Object.create(null),
+    new Uint8Array(0),
+    new Uint8Array(16),
+    new Uint8Array(16).subarray(3, 9),
+    new Float64Array(4),
+    new DataView(new ArrayBuffer(8)),
+    new ArrayBuffer(8),
+    new SharedArrayBuffer(8),
+    Buffer.alloc(5),
+    { offset: 0, length: 8 },
+    { offset: -1 },
+    { type: 'nebula-memory.region' },
+    new Error('e'),
+    Promise.resolve(1),
+    ...extra,
   ];
   return values[next() % values.length];
 }
@@ -21,7 +77,11 @@ exports.rawFunctions = async () => {
   const native = raw();
   const next = randomFrom(SEED);
   const isFailure = (value) => typeof value === 'object' && value !== null && typeof value.failed === 'number';
-  const open = [native.mapAnonymous(4 * PAGE, 0, 0, false, -1), native.mapShared(2 * PAGE, 0), native.mapAnonymous(PAGE, 0, 0, true, -1)];
+  const open = [
+    native.mapAnonymous(4 * PAGE, 0, 0, false, -1),
+    native.mapShared(2 * PAGE, 0),
+    native.mapAnonymous(PAGE, 0, 0, true, -1),
+  ];
   const freed = native.mapAnonymous(PAGE, 0, 0, false, -1);
   native.release(freed, false, false);
   const holders = [...open, ...open, freed];
@@ -94,7 +154,14 @@ exports.publicCalls = async () => {
       }
     }
   }
-  const statics = { map: Region.map, shared: Region.shared, open: Region.open, unlink: Region.unlink, attach: Region.attach, mapFile: Region.mapFile };
+  const statics = {
+    map: Region.map,
+    shared: Region.shared,
+    open: Region.open,
+    unlink: Region.unlink,
+    attach: Region.attach,
+    mapFile: Region.mapFile,
+  };
   for (let round = 0; round < 500; round++) {
     for (const [name, make] of Object.entries(statics)) {
       calls += 1;

@@ -4,7 +4,20 @@
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const { Worker } = require('node:worker_threads');
-const { lib, raw, codeOf, codeOfAsync, codesOf, kinds, settle, message, nameOf, worker, MIB, PAGE } = require('../tools.cjs');
+const {
+  lib,
+  raw,
+  codeOf,
+  codeOfAsync,
+  codesOf,
+  kinds,
+  settle,
+  message,
+  nameOf,
+  worker,
+  MIB,
+  PAGE,
+} = require('../tools.cjs');
 
 const mappings = () => fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length;
 const setLimit = (...limits) => execFileSync('prlimit', ['--pid', String(process.pid), ...limits]);
@@ -23,7 +36,10 @@ function untilRefused(make) {
 
 async function stillWorks() {
   const objects = Array.from({ length: 300_000 }, (_, i) => ({ i, text: `${i}` }));
-  const w = new Worker('const { parentPort } = require("node:worker_threads"); parentPort.postMessage(Array.from({ length: 1e5 }, () => ({})).length)', { eval: true });
+  const w = new Worker(
+    'const { parentPort } = require("node:worker_threads"); parentPort.postMessage(Array.from({ length: 1e5 }, () => ({})).length)',
+    { eval: true },
+  );
   const fromWorker = await message(w);
   return objects.length + fromWorker + Buffer.alloc(50 * MIB).length === 400_000 + 50 * MIB;
 }
@@ -38,10 +54,20 @@ exports.mappings = async () => {
   });
   const under = mappings() < limit * 0.7;
   const works = await stillWorks();
-  const others = codesOf([['shared', () => Region.shared(PAGE)], ['guard', () => Region.map(PAGE, { guard: true })]]);
+  const others = codesOf([
+    ['shared', () => Region.shared(PAGE)],
+    ['guard', () => Region.map(PAGE, { guard: true })],
+  ]);
   for (const region of made) region.free();
   const after = codeOf(() => Region.map(PAGE, { guard: true }));
-  return { code, many: made.length > limit / 10, under, works, others: Object.values(others).every((one) => ['MAP_LIMIT', 'none'].includes(one)), after };
+  return {
+    code,
+    many: made.length > limit / 10,
+    under,
+    works,
+    others: Object.values(others).every((one) => ['MAP_LIMIT', 'none'].includes(one)),
+    after,
+  };
 };
 
 exports.mappingsSplitByPages = async () => {
@@ -69,7 +95,12 @@ exports.mappingsByQuarantine = async () => {
   }
   const works = await stillWorks();
   memory.drainQuarantine({ all: true });
-  return { kinds: Object.keys(codes).filter((code) => code !== 'none' && code !== 'MAP_LIMIT'), works, after: codeOf(() => Region.map(PAGE, { guard: true })), held: memory.totals().quarantinedRanges };
+  return {
+    kinds: Object.keys(codes).filter((code) => code !== 'none' && code !== 'MAP_LIMIT'),
+    works,
+    after: codeOf(() => Region.map(PAGE, { guard: true })),
+    held: memory.totals().quarantinedRanges,
+  };
 };
 
 exports.descriptors = async () => {
@@ -96,7 +127,10 @@ exports.descriptors = async () => {
     ['free', () => plain.free()],
   ]);
   for (const file of files) fs.closeSync(file);
-  const after = codesOf([['shared', () => Region.shared(PAGE)], ['file', () => Region.mapFile('/etc/passwd')]]);
+  const after = codesOf([
+    ['shared', () => Region.shared(PAGE)],
+    ['file', () => Region.mapFile('/etc/passwd')],
+  ]);
   const foreign = Object.values(codes).filter((code) => code.startsWith('foreign'));
   return { full: files.code, shared: codes.shared, file: codes.file, free: codes.free, foreign, after };
 };
@@ -140,7 +174,11 @@ exports.lockedMemory = () => {
     strict: codeOf(() => Region.map(MIB, { lock: true, strict: true })),
     secret: [secret.protection.locked, secret.protection.zeroedOnFree],
     strictSecret: codeOf(() => Region.secret(MIB, { strict: true })),
-    free: codesOf([['region', () => region.free()], ['asked', () => asked.free()], ['secret', () => secret.free()]]),
+    free: codesOf([
+      ['region', () => region.free()],
+      ['asked', () => asked.free()],
+      ['secret', () => secret.free()],
+    ]),
   };
 };
 
@@ -152,7 +190,8 @@ exports.hugePages = () => {
     const region = Region.map(2 * MIB, { pages });
     region.bytes.fill(1);
     const { got, fallbacks } = region.placement;
-    found[pages] = got.pages === pages || fallbacks.every(({ reason, code }) => reason !== '' && code.startsWith('ERR_MEMORY_'));
+    found[pages] =
+      got.pages === pages || fallbacks.every(({ reason, code }) => reason !== '' && code.startsWith('ERR_MEMORY_'));
     region.free();
   }
   const tooMany = codeOf(() => Region.map('64TiB', { pages: '2MiB', strict: true }));
@@ -178,17 +217,23 @@ exports.hugePagesDrained = async () => {
     const codes = [];
     for (let i = 0; i < 12; i++) {
       if (i === 4) fs.writeFileSync(pool, before);
-      codes.push(codeOf(() => {
-        const region = Region.map(4 * MIB, { pages: '2MiB' });
-        region.bytes.fill(i);
-        holders.push(region);
-      }));
+      codes.push(
+        codeOf(() => {
+          const region = Region.map(4 * MIB, { pages: '2MiB' });
+          region.bytes.fill(i);
+          holders.push(region);
+        }),
+      );
     }
     // Reserved by nobody: holes of the pool are filled when touched, or not at all.
     const hole = raw().mapShared(64 * MIB, 2 * MIB);
     const populated = raw().populate(hole, 0, 64 * MIB);
     for (const region of holders) region.free();
-    return { ended: kinds(codes).every((code) => code === 'none') && (populated === undefined || typeof populated.failed === 'number') };
+    return {
+      ended:
+        kinds(codes).every((code) => code === 'none') &&
+        (populated === undefined || typeof populated.failed === 'number'),
+    };
   } finally {
     fs.writeFileSync(pool, before);
   }
@@ -242,12 +287,16 @@ exports.heapLimit = () => {
 exports.workerHeapLimit = async () => {
   const { Region, memory } = lib();
   const shared = Region.shared(PAGE);
-  const w = worker(({ Region, data }) => {
-    const mine = Region.attach(data);
-    mine.pin();
-    const kept = [];
-    for (;;) kept.push(Region.map(65536), mine.bytes, new Array(10_000).fill(0.5));
-  }, shared.handle, { resourceLimits: { maxOldGenerationSizeMb: 24 } });
+  const w = worker(
+    ({ Region, data }) => {
+      const mine = Region.attach(data);
+      mine.pin();
+      const kept = [];
+      for (;;) kept.push(Region.map(65536), mine.bytes, new Array(10_000).fill(0.5));
+    },
+    shared.handle,
+    { resourceLimits: { maxOldGenerationSizeMb: 24 } },
+  );
   const code = await new Promise((resolve) => w.once('error', (error) => resolve(error.code)));
   await new Promise((resolve) => (w.threadId === -1 ? resolve() : w.once('exit', resolve)));
   const gone = await settle(() => memory.totals().regions === 1);

@@ -32,7 +32,10 @@ async function freedUnder(job, bytes = 32 * MIB, options = {}) {
     if (!over && retiredRanges + quarantinedRanges + abandonedRanges === 0) reserved = false;
     await sleep(5);
   }
-  const outcome = await running.then((value) => value ?? 'done', (error) => error.code ?? error.name);
+  const outcome = await running.then(
+    (value) => value ?? 'done',
+    (error) => error.code ?? error.name,
+  );
   await sleep(5);
   return { early, outcome, reserved, waited: held.retiredRanges + held.quarantinedRanges > 0 };
 }
@@ -43,21 +46,35 @@ exports.deflate = async () => {
   return { ...rest, ended: Buffer.isBuffer(outcome) || typeof outcome === 'string' };
 };
 exports.brotli = async () => {
-  const { outcome, ...rest } = await freedUnder((bytes) => promisify(zlib.brotliCompress)(bytes, { ...wide, params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }));
+  const { outcome, ...rest } = await freedUnder((bytes) =>
+    promisify(zlib.brotliCompress)(bytes, { ...wide, params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
+  );
   return { ...rest, ended: outcome !== undefined };
 };
-exports.pbkdf2 = () => freedUnder((bytes) => promisify(crypto.pbkdf2)(bytes, 'salt', 40_000, 32, 'sha512').then((key) => key.length));
-exports.scrypt = () => freedUnder((bytes) => promisify(crypto.scrypt)(bytes, 'salt', 32, { N: 65536, maxmem: 256 * MIB }).then((key) => key.length), MIB);
+exports.pbkdf2 = () =>
+  freedUnder((bytes) => promisify(crypto.pbkdf2)(bytes, 'salt', 40_000, 32, 'sha512').then((key) => key.length));
+exports.scrypt = () =>
+  freedUnder(
+    (bytes) => promisify(crypto.scrypt)(bytes, 'salt', 32, { N: 65536, maxmem: 256 * MIB }).then((key) => key.length),
+    MIB,
+  );
 exports.randomFill = async () => {
-  const { early, ...rest } = await freedUnder((bytes) => promisify(crypto.randomFill)(bytes).then((filled) => filled.length), 64 * MIB);
+  const { early, ...rest } = await freedUnder(
+    (bytes) => promisify(crypto.randomFill)(bytes).then((filled) => filled.length),
+    64 * MIB,
+  );
   return rest;
 };
 exports.digest = async () => {
-  const { early, waited, ...rest } = await freedUnder((bytes) => crypto.webcrypto.subtle.digest('SHA-512', bytes).then((digest) => digest.byteLength));
+  const { early, waited, ...rest } = await freedUnder((bytes) =>
+    crypto.webcrypto.subtle.digest('SHA-512', bytes).then((digest) => digest.byteLength),
+  );
   return rest;
 };
 exports.sharedDeflate = async () => {
-  const { outcome, early, reserved } = await freedUnder((bytes) => deflate(bytes, { ...wide, level: 9 }), 32 * MIB, { carrier: 'shared' });
+  const { outcome, early, reserved } = await freedUnder((bytes) => deflate(bytes, { ...wide, level: 9 }), 32 * MIB, {
+    carrier: 'shared',
+  });
   return { early, reserved, ended: Buffer.isBuffer(outcome) };
 };
 
@@ -96,7 +113,10 @@ exports.fileReadFromFifo = async () => {
   const fifo = join(home, 'fifo');
   require('node:child_process').execFileSync('mkfifo', [fifo]);
   const fd = fs.openSync(fifo, 'r+');
-  const running = freedUnder((bytes) => promisify(fs.read)(fd, bytes, 0, 4, null).then(({ bytesRead }) => bytesRead), PAGE);
+  const running = freedUnder(
+    (bytes) => promisify(fs.read)(fd, bytes, 0, 4, null).then(({ bytesRead }) => bytesRead),
+    PAGE,
+  );
   setTimeout(() => fs.writeSync(fd, 'abcd'), 300); // the thread waits in read() on addresses of the freed region
   return await running;
 };
@@ -159,7 +179,11 @@ exports.http2Write = async () => {
   const { Region, memory } = lib();
   memory.configureQuarantine({ idle: 10 });
   const psk = Buffer.alloc(32, 1);
-  const server = http2.createSecureServer({ ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2', pskCallback: () => psk });
+  const server = http2.createSecureServer({
+    ciphers: 'PSK-AES128-GCM-SHA256',
+    maxVersion: 'TLSv1.2',
+    pskCallback: () => psk,
+  });
   let stream;
   server.on('stream', (opened) => {
     stream = opened;
@@ -169,7 +193,10 @@ exports.http2Write = async () => {
   server.on('sessionError', () => {});
   await new Promise((resolve) => server.listen(0, resolve));
   const client = http2.connect(`https://localhost:${server.address().port}`, {
-    ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2', pskCallback: () => ({ psk, identity: 'client' }), checkServerIdentity: () => undefined,
+    ciphers: 'PSK-AES128-GCM-SHA256',
+    maxVersion: 'TLSv1.2',
+    pskCallback: () => ({ psk, identity: 'client' }),
+    checkServerIdentity: () => undefined,
   });
   client.on('error', () => {});
   const region = Region.map(8 * MIB);

@@ -64,10 +64,17 @@ exports.forbidden = () => {
   const found = {};
   for (const [kind, region] of Object.entries(regions())) {
     const out = new Uint8Array(1);
-    const calls = () => codesOf([
-      ['bytes', () => region.bytes], ['buffer', () => region.buffer], ['window', () => region.window(0, 1)], ['write', () => region.write(0, out)],
-      ['zero', () => region.zero()], ['populate', () => region.populate()], ['use', () => region.use(() => 1)], ['remap', () => region.remap(PAGE)],
-    ]);
+    const calls = () =>
+      codesOf([
+        ['bytes', () => region.bytes],
+        ['buffer', () => region.buffer],
+        ['window', () => region.window(0, 1)],
+        ['write', () => region.write(0, out)],
+        ['zero', () => region.zero()],
+        ['populate', () => region.populate()],
+        ['use', () => region.use(() => 1)],
+        ['remap', () => region.remap(PAGE)],
+      ]);
     region.protect('read');
     const reading = [...kinds(calls()), codeOf(() => region.read(0, out))];
     region.protect('none');
@@ -81,7 +88,9 @@ exports.forbidden = () => {
 exports.words = () => {
   const { Region } = lib();
   const region = Region.map(PAGE);
-  const codes = codesOf(['write', 'exec', '', null, undefined, 2, {}, ['read']].map((word) => [String(word), () => region.protect(word)]));
+  const codes = codesOf(
+    ['write', 'exec', '', null, undefined, 2, {}, ['read']].map((word) => [String(word), () => region.protect(word)]),
+  );
   return { kinds: kinds(codes), access: region.access, byte: region.bytes[0] };
 };
 
@@ -101,7 +110,8 @@ exports.remapped = async () => {
         escaped.push(view);
         pages = next;
       }
-      if (region.bytes[5] !== 77 || region.byteLength !== pages * PAGE || region.bytes.length !== pages * PAGE) kept = false;
+      if (region.bytes[5] !== 77 || region.byteLength !== pages * PAGE || region.bytes.length !== pages * PAGE)
+        kept = false;
       region.bytes[pages * PAGE - 1] = 1;
     }
     const seen = escaped.some((view) => anyByte(view));
@@ -137,12 +147,16 @@ exports.remappedUnderWorker = async () => {
   const region = Region.map(MIB, { carrier: 'shared' });
   const flag = new Int32Array(new SharedArrayBuffer(4));
   region.bytes.fill(1);
-  const w = worker(({ parentPort, data }) => {
-    parentPort.postMessage('reading');
-    let wrong = 0;
-    while (Atomics.load(data.flag, 0) === 0) for (let i = 0; i < data.bytes.length; i += 64) if (data.bytes[i] > 1) wrong += 1;
-    parentPort.postMessage(wrong);
-  }, { bytes: region.bytes, flag });
+  const w = worker(
+    ({ parentPort, data }) => {
+      parentPort.postMessage('reading');
+      let wrong = 0;
+      while (Atomics.load(data.flag, 0) === 0)
+        for (let i = 0; i < data.bytes.length; i += 64) if (data.bytes[i] > 1) wrong += 1;
+      parentPort.postMessage(wrong);
+    },
+    { bytes: region.bytes, flag },
+  );
   await message(w);
   for (let i = 0; i < 40; i++) {
     region.remap(i % 2 === 0 ? 2 * MIB : MIB);
@@ -164,9 +178,17 @@ exports.secrets = () => {
   bytes.fill(9);
   const { protection } = region;
   const codes = codesOf([
-    ['handle', () => region.handle], ['remap', () => region.remap(PAGE)], ['wait', () => region.wait(0, 0)], ['flush', () => region.flush()],
-    ['past', () => region.window(90, 11)], ['decommit', () => region.decommit()], ['none', () => region.protect('none')],
-    ['hidden', () => region.bytes], ['back', () => region.protect('readwrite')], ['free', () => region.free()], ['twice', () => region.free()],
+    ['handle', () => region.handle],
+    ['remap', () => region.remap(PAGE)],
+    ['wait', () => region.wait(0, 0)],
+    ['flush', () => region.flush()],
+    ['past', () => region.window(90, 11)],
+    ['decommit', () => region.decommit()],
+    ['none', () => region.protect('none')],
+    ['hidden', () => region.bytes],
+    ['back', () => region.protect('readwrite')],
+    ['free', () => region.free()],
+    ['twice', () => region.free()],
   ]);
   return { codes, stale: bytes.length, guarded: protection.guardPages && protection.canary && protection.zeroedOnFree };
 };
@@ -199,7 +221,29 @@ exports.secretsEscaped = () => {
 
 exports.adviceOfEveryKind = () => {
   const { Region } = lib();
-  const words = ['normal', 'random', 'sequential', 'willneed', 'dontneed', 'free', 'cold', 'pageout', 'hugepage', 'nohugepage', 'collapse', 'dodump', 'dontdump', 'dofork', 'dontfork', 'wipeonfork', 'keeponfork', 'mergeable', 'unmergeable', 'populate_read', 'populate_write'];
+  const words = [
+    'normal',
+    'random',
+    'sequential',
+    'willneed',
+    'dontneed',
+    'free',
+    'cold',
+    'pageout',
+    'hugepage',
+    'nohugepage',
+    'collapse',
+    'dodump',
+    'dontdump',
+    'dofork',
+    'dontfork',
+    'wipeonfork',
+    'keeponfork',
+    'mergeable',
+    'unmergeable',
+    'populate_read',
+    'populate_write',
+  ];
   const odd = [];
   for (const [kind, region] of Object.entries(regions())) {
     for (const word of words) {
@@ -209,6 +253,8 @@ exports.adviceOfEveryKind = () => {
     }
     region.free();
   }
-  const wrong = codesOf(['remove', 'hwpoison', '', 'DONTNEED', null, 4].map((word) => [String(word), () => Region.map(PAGE).advise(word)]));
+  const wrong = codesOf(
+    ['remove', 'hwpoison', '', 'DONTNEED', null, 4].map((word) => [String(word), () => Region.map(PAGE).advise(word)]),
+  );
   return { odd, wrong: kinds(wrong) };
 };

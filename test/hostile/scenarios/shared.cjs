@@ -20,12 +20,34 @@ function named(work) {
 
 exports.badNames = () => {
   const { Region } = lib();
-  const names = ['', '.', '..', '/', 'a/b', '../x', '/dev/shm/x', 'a\0b', 'a b', 'ä', 'x'.repeat(201), 'a\n', 5, null, {}, Symbol('n'), '%', '~', '\\'];
-  const codes = codesOf(names.flatMap((name, i) => [
-    [`shared ${i}`, () => Region.shared(PAGE, { name })],
-    [`open ${i}`, () => Region.open(name)],
-    [`unlink ${i}`, () => Region.unlink(name)],
-  ]));
+  const names = [
+    '',
+    '.',
+    '..',
+    '/',
+    'a/b',
+    '../x',
+    '/dev/shm/x',
+    'a\0b',
+    'a b',
+    'ä',
+    'x'.repeat(201),
+    'a\n',
+    5,
+    null,
+    {},
+    Symbol('n'),
+    '%',
+    '~',
+    '\\',
+  ];
+  const codes = codesOf(
+    names.flatMap((name, i) => [
+      [`shared ${i}`, () => Region.shared(PAGE, { name })],
+      [`open ${i}`, () => Region.open(name)],
+      [`unlink ${i}`, () => Region.unlink(name)],
+    ]),
+  );
   return kinds(codes);
 };
 

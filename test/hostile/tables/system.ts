@@ -160,8 +160,24 @@ export const sharedScenarios: ScenarioFile = () =>
     shrunkByAnotherProcess: { status: 0, total: 32768, told: 'FAULTED', free: 'none' },
   });
 
-const END = ['naturalEnd', 'exitInHandler', 'exitInsideUse', 'interrupted', 'emptiedLoop', 'exitWithWorkers', 'outputClosed'];
-const FLAGS = ['jitless', 'frozen-intrinsics', 'disable-proto=throw', 'max-lazy', 'single-threaded', 'zero-fill-buffers', 'stress-compaction'];
+const END = [
+  'naturalEnd',
+  'exitInHandler',
+  'exitInsideUse',
+  'interrupted',
+  'emptiedLoop',
+  'exitWithWorkers',
+  'outputClosed',
+];
+const FLAGS = [
+  'jitless',
+  'frozen-intrinsics',
+  'disable-proto=throw',
+  'max-lazy',
+  'single-threaded',
+  'zero-fill-buffers',
+  'stress-compaction',
+];
 
 export const exitScenarios: ScenarioFile = ({ shared }): Scenario[] => [
   ...all(each(END, 'ended')),
@@ -181,32 +197,39 @@ export const exitScenarios: ScenarioFile = ({ shared }): Scenario[] => [
     handlerInJavaScriptLater: { total: 0, faults: true },
     stackOverflow: { name: 'RangeError', free: 'none' },
     flags: {
-      ...each(FLAGS.map((flag) => `--${flag}`), [shared ? '0' : 'undefined', 0, null]),
+      ...each(
+        FLAGS.map((flag) => `--${flag}`),
+        [shared ? '0' : 'undefined', 0, null],
+      ),
       '--no-addons': ['ERR_MEMORY_UNSUPPORTED', 0, null],
     },
   }),
 ];
 
-export const workerScenarios: ScenarioFile = ({ shared }) =>
+export const workerScenarios: ScenarioFile = () =>
   all({
     terminatedInWait: { code: 1, gone: true },
     terminatedInHotLoop: { code: 1, written: true, gone: true },
-    freedUnderHotLoop: { wrong: 0, first: 0, length: 1 << 23 },
-    attachedFreedUnderHotLoop: { total: 1 << 20, gone: true },
     terminatedWithPins: { protect: 'IN_USE', free: 'none', gone: true },
     terminatedWithAttachments: { held: 40, gone: true },
-    attachmentsInAnyOrder: { live: 16 },
-    freedAtTheSameTime: { odd: [], gone: true, mapped: 0 },
     addonOnlyInWorkers: { nines: 4, regions: 0, retiredRanges: 0 },
     oneWorkerAfterTheOther: { regions: 0, mappedBytes: 0 },
     uncaughtInWorker: { code: 1, free: 'none', gone: true },
+    terminatedWithPendingFlush: { gone: true },
+    terminatedWhileMapping: { gone: true },
+  });
+
+export const threadScenarios: ScenarioFile = ({ shared }) =>
+  all({
+    freedUnderHotLoop: { wrong: 0, first: 0, length: 1 << 23 },
+    attachedFreedUnderHotLoop: { total: 1 << 20, gone: true },
+    attachmentsInAnyOrder: { live: 16 },
+    freedAtTheSameTime: { odd: [], gone: true, mapped: 0 },
     decommittedWhileWritten: { given: true, gone: true },
     protectedWhileAttached: {
       attached: { protect: 'IN_USE', remap: 'IN_USE', readwrite: 'none' },
       alone: { remap: 'none', protect: 'none' },
     },
-    terminatedWithPendingFlush: { gone: true },
-    terminatedWhileMapping: { gone: true },
     waitAndNotify: {
       outcomes: ['not-equal', 'timed-out', 0],
       kinds: ['INVALID_ALIGNMENT', 'INVALID_ARGUMENT', 'OUT_OF_RANGE'],

@@ -1,0 +1,160 @@
+// `npm run test:native [-- --require] [--only WORD] [--seconds N]`: the native code under sanitizers, valgrind and
+// fuzzers. A row for each lane and `N passed, N failed` at the end. Missing tools are installed from Debian's packages
+// where that is allowed; a lane whose tool is missing all the same is skipped with a word, and fails with --require or
+// in CI. --only runs the lanes whose name contains the word, --seconds sets how long each fuzzer runs (15).
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../native/scripts/sources.mjs';
+import { findTool } from '../../native/scripts/tools.mjs';
+import { build, buildAddon, findClang, programs, variants } from './sanitizers.mjs';
+import { SKIPPED_UNDER_ASAN, TEST_FOLDERS } from './subset.mjs';
+
+const words = process.argv.slice(2);
+const valueOf = (flag) => (words.includes(flag) ? words[words.indexOf(flag) + 1] : undefined);
+const required = words.includes('--require') || process.env.CI === 'true';
+const only = valueOf('--only') ?? '';
+const fuzzSeconds = Number(valueOf('--seconds') ?? 15);
+
+class Missing extends Error {}
+
+/** Runs a program of tests; throws with the end of its output unless it ends with 0. */
+function runProgram(command, args, { env = {}, timeout = 240_000 } = {}) {
+  const options = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env }, timeout, maxBuffer: 1 << 28 };
+  const result = spawnSync(command, args, options);
+  const output = `${result.stdout}${result.stderr}`;
+  if (result.error) throw result.error;
+  if (result.status !== 0) {
+    throw new Error(`${command} ended with ${result.signal ?? `code ${result.status}`}\n${output.slice(-6000)}`);
+  }
+  return output;
+}
+
+const countOf = (output) => (output.match(/^ok /gm) ?? []).length;
+
+const SANITIZER_ENV = {
+  ASAN_OPTIONS: 'detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+  TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1',
+};
+
+async function core(variant, env) {
+  let passed = 0;
+  for (const name of ['platform', 'region']) {
+    const program = await build(variant, `${name}_test`, programs[name]());
+    passed += countOf(runProgram(program, [], { env: { ...SANITIZER_ENV, ...env } }));
+  }
+  return { passed, note: `${passed} cases` };
+}
+
+// Under valgrind a page costs forty times as much, and its kernel interface is older than some calls, so that the paths
+// for old kernels run here. Threads take turns.
+async function valgrind() {
+  if (!findTool('valgrind')) throw new Missing('valgrind');
+  let passed = 0;
+  for (const name of ['platform', 'region']) {
+    const program = await build(variants().plain, `${name}_test`, programs[name]());
+    const args = ['-q', '--error-exitcode=99', '--leak-check=full', '--errors-for-leak-kinds=definite'];
+    const env = { NEBULA_TEST_ROUNDS: '10', NEBULA_TEST_UNDER: 'valgrind' };
+    passed += countOf(runProgram('valgrind', [...args, '--fair-sched=yes', program], { env }));
+  }
+  return { passed, note: `${passed} cases` };
+}
+
+// The corpus is read and not written: what a run adds lies in build-native/ and is merged by hand when it is worth it.
+async function fuzz(name) {
+  if (!findClang()) throw new Missing('clang');
+  const program = await build(variants().asan, `fuzz_${name}`, programs.fuzzer(name), { link: ['-fsanitize=fuzzer'] });
+  const grown = join(ROOT, 'build-native', 'corpus', name);
+  const seeds = join(ROOT, 'test/native/fuzz/corpus', name);
+  mkdirSync(grown, { recursive: true });
+  const artifacts = `${join(ROOT, 'build-native')}/found-${name}-`;
+  const bounds = [`-max_total_time=${fuzzSeconds}`, '-max_len=2048', '-timeout=20', '-rss_limit_mb=2048'];
+  const output = runProgram(
+    program,
+    [grown, ...(existsSync(seeds) ? [seeds] : []), ...bounds, `-artifact_prefix=${artifacts}`, '-print_final_stats=1'],
+    { env: SANITIZER_ENV },
+  );
+  const runs = Number(/number_of_executed_units:\s*(\d+)/.exec(output)?.[1] ?? 0);
+  const features = /cov: (\d+)/.exec(output.slice(output.lastIndexOf('cov: ')))?.[1];
+  if (runs < 100) throw new Error(`only ${runs} runs\n${output.slice(-3000)}`);
+  return { passed: 1, note: `${runs} runs, ${readdirSync(seeds).length} seeds, coverage ${features}` };
+}
+
+async function addon() {
+  const { addon: file, runtime } = await buildAddon(variants().asan);
+  const report = join(ROOT, 'build-native', 'jest.json');
+  const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
+  const skip = SKIPPED_UNDER_ASAN.map(({ tests }) => `--testPathIgnorePatterns=${tests}`);
+  // Node's own allocations at exit are not ours to judge, and stock Node frees little before it ends: leaks of the
+  // region layer are found by its own tests, under LeakSanitizer.
+  runProgram(
+    process.execPath,
+    ['--expose-gc', jest, '--runInBand', '--silent', '--json', `--outputFile=${report}`, ...skip, ...TEST_FOLDERS],
+    {
+      env: {
+        LD_PRELOAD: runtime,
+        NEBULA_MEMORY_BINDING: file,
+        ASAN_OPTIONS: 'detect_leaks=0:halt_on_error=1',
+        UBSAN_OPTIONS: SANITIZER_ENV.UBSAN_OPTIONS,
+      },
+    },
+  );
+  const { default: results } = await import(report, { with: { type: 'json' } });
+  if (results.numPassedTests < 100) throw new Error(`only ${results.numPassedTests} tests`);
+  return { passed: results.numPassedTests, note: `${results.numPassedTests} tests in Node` };
+}
+
+const LANES = [
+  ['core under ASan and UBSan', () => core(variants().asan)],
+  ['core under TSan', () => core(variants().tsan, { NEBULA_TEST_ROUNDS: '60' })],
+  ['core under valgrind', valgrind],
+  ['fuzz operations', () => fuzz('operations')],
+  ['fuzz arithmetic', () => fuzz('arithmetic')],
+  ['addon in Node under ASan and UBSan', addon],
+];
+
+function installTools() {
+  const wanted = [
+    ...(findClang() ? [] : ['clang']),
+    ...(findTool('llvm-symbolizer') ? [] : ['llvm']),
+    ...(findTool('valgrind') ? [] : ['valgrind', 'libc6-dbg']),
+    ...(findTool('g++') ? [] : ['g++']),
+  ];
+  if (wanted.length === 0) return;
+  if (process.getuid?.() !== 0 || !findTool('apt-get')) {
+    console.log(`missing: apt-get install ${wanted.join(' ')}`);
+    return;
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // clang brings the sanitizers' runtimes as a recommendation, so those are wanted.
+  const command = `apt-get update -qq && apt-get install -y -qq ${wanted.join(' ')}`;
+  const result = spawnSync('sh', ['-c', command], { env, encoding: 'utf8' });
+  if (result.status !== 0) console.log(`could not install ${wanted.join(' ')}\n${result.stderr.slice(-800)}`);
+}
+
+if (process.platform !== 'linux') {
+  console.log('the sanitizer lanes run on Linux only');
+  console.log(required ? '0 passed, 1 failed' : '0 passed, 0 failed');
+  process.exit(required ? 1 : 0);
+}
+installTools();
+let passed = 0;
+let failed = 0;
+for (const [name, run] of LANES) {
+  if (!name.includes(only)) continue;
+  const started = Date.now();
+  const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  try {
+    const result = await run();
+    passed += result.passed;
+    console.log(`ok    ${name.padEnd(36)} ${seconds().padStart(5)}  ${result.note}`);
+  } catch (error) {
+    const skip = error instanceof Missing && !required;
+    failed += skip ? 0 : 1;
+    const what = error instanceof Missing ? `${error.message} is missing` : (error.stack ?? String(error));
+    console.log(`${skip ? 'SKIP ' : 'FAIL '} ${name.padEnd(36)} ${seconds().padStart(5)}  ${what}`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);
