@@ -1,6 +1,6 @@
-// The native half of a Region object: an opaque External that counts as one holder. Holders lie in chunks of our own, so
-// that a pointer out of somebody else's External is told apart before it is followed; that and the tag inside do what a
-// type tag would, at a fifth of its cost.
+// The native half of a Region object: an opaque External that counts as one holder. Holders lie in chunks of our own,
+// so that a pointer out of somebody else's External is told apart before it is followed; that and the tag inside do
+// what a type tag would, at a fifth of its cost.
 #pragma once
 
 #include "environment.h"
@@ -8,10 +8,10 @@
 namespace nebula::binding {
 
 struct Holder {
-  uint64_t tag;              // kHolderTag while in use
+  uint64_t tag;  // kHolderTag while in use
   region::Id id;
   bool open;
-  uint32_t pins;             // pins through this holder: given back when it is collected
+  uint32_t pins;  // pins through this holder: given back when it is collected
   Holder* next_free;
 };
 

@@ -51,7 +51,8 @@ Napi::Value Totals(const Napi::CallbackInfo& info) {
   return Napi::Value(env, object);
 }
 
-// ranges(out: Uint8Array of 64-bit cells) -> ranges there are; pairs of address and bytes are written as far as they fit
+// ranges(out: Uint8Array of 64-bit cells) -> ranges there are; pairs of address and bytes are written as far as they
+// fit
 Napi::Value Ranges(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   uint64_t bytes = 0;

@@ -13,8 +13,8 @@ struct Region {
   bool locked, guarded, huge, claimed, shared_file, copy_on_write, secret_memory, sync;
   bool no_dump, no_fork, wipe_on_fork;  // asked of the whole region
   uint64_t lock_start, lock_end;        // what was locked lies between these, while `locked`
-  uint64_t bytes;         // the user's length
-  uint64_t mapped_bytes;  // whole pages from base on
+  uint64_t bytes;                       // the user's length
+  uint64_t mapped_bytes;                // whole pages from base on
   uint64_t page_bytes;
   uint64_t huge_bytes;
   File file;

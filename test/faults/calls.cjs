@@ -2,4 +2,8 @@
 // left and returns a complaint or null.
 'use strict';
 
-module.exports = { ...require('./calls/making.cjs'), ...require('./calls/working.cjs'), ...require('./calls/ending.cjs') };
+module.exports = {
+  ...require('./calls/making.cjs'),
+  ...require('./calls/working.cjs'),
+  ...require('./calls/ending.cjs'),
+};

@@ -214,7 +214,8 @@ async function main() {
   const all = [...KEPT, ...ALSO_KEPT];
   await settle(() => all.every((key) => memory.totals()[key] === before[key]));
   const after = memory.totals();
-  for (const key of all) expect(after[key] === before[key], `totals.${key}: ${before[key]} before, ${after[key]} after`);
+  for (const key of all)
+    expect(after[key] === before[key], `totals.${key}: ${before[key]} before, ${after[key]} after`);
   expect(descriptors() === files, `descriptors: ${files} before, ${descriptors()} after`);
   witnessWorks(witness);
   await new Promise((resolve) => setTimeout(resolve, 1));

@@ -6,8 +6,8 @@
 //   --tmpfs DIR:BYTES:MODE  rw or ro, holding a file `data` of 8192 bytes; in a mount namespace of its own
 //   --drop-caps         no capability, also not for root
 //   --uid N             as this user
-// The command talks to it by kill(pid, 0) with numbers that are no process: see `Answer`. Exit status and signal are the
-// command's; 77 means that this machine cannot make such a world, and stderr says why.
+// The command talks to it by kill(pid, 0) with numbers that are no process: see `Answer`. Exit status and signal are
+// the command's; 77 means that this machine cannot make such a world, and stderr says why.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -268,8 +268,8 @@ static int PassDescriptor(int socket, int fd) {
     struct cmsghdr align;
     char bytes[CMSG_SPACE(sizeof(int))];
   } control = {0};
-  struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes,
-                           .msg_controllen = sizeof control.bytes};
+  struct msghdr message = {
+      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   if (fd < 0) {
     if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) <= 0 || CMSG_FIRSTHDR(&message) == NULL) return -1;
     memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);

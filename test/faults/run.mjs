@@ -92,7 +92,8 @@ function runOne(launcher, root, { name, launch, row }) {
       if (code === UNAVAILABLE) return resolve({ name, skipped: err.trim() });
       const problems = [];
       if (late) problems.push(`did not end within ${TIMEOUT_MS} ms`);
-      else if (code !== 0 || signal !== null) problems.push(`exit ${code}, signal ${signal}: ${err.trim().slice(-1500)}`);
+      else if (code !== 0 || signal !== null)
+        problems.push(`exit ${code}, signal ${signal}: ${err.trim().slice(-1500)}`);
       try {
         problems.push(...JSON.parse(out));
       } catch {
@@ -120,7 +121,8 @@ const started = performance.now();
 
 async function work() {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const result = next.root && !isRoot ? { name: next.name, skipped: 'needs root' } : await runOne(launcher, root, next);
+    const result =
+      next.root && !isRoot ? { name: next.name, skipped: 'needs root' } : await runOne(launcher, root, next);
     print(result);
     if (result.skipped !== undefined) results.skipped += 1;
     else if (result.problems.length === 0) results.passed += 1;

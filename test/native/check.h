@@ -7,6 +7,13 @@
 
 #include "../../native/platform/platform.h"
 
+// For an access that races on purpose, as JavaScript's accesses may: TSan is not to watch it.
+#if defined(__GNUC__) && !defined(_WIN32)
+#define RACING __attribute__((no_sanitize("thread"), noinline))
+#else
+#define RACING
+#endif
+
 namespace nebula::test {
 
 struct NamedCase {

@@ -1,5 +1,5 @@
-// What every test program of the native core is made of: how a case fails, what a platform lacks, and the loop that runs
-// cases and prints a line each.
+// What every test program of the native core is made of: how a case fails, what a platform lacks, and the loop that
+// runs cases and prints a line each.
 #include <cstring>
 
 #include "check.h"
@@ -75,7 +75,6 @@ bool AllAre(const void* address, uint64_t bytes, uint8_t value) {
 
 void Fill(void* address, uint64_t bytes, uint8_t value) { std::memset(address, value, bytes); }
 
-
 int RunCases(const NamedCase* const* lists, size_t count, const char* only, bool (*around)(bool before)) {
   int run = 0;
   int failed = 0;
@@ -87,7 +86,8 @@ int RunCases(const NamedCase* const* lists, size_t count, const char* only, bool
       g_note = nullptr;
       if (around != nullptr) around(true);
       list->run();
-      if (around != nullptr && !around(false)) FailHere(__FILE__, __LINE__, "the books are as before the case", nullptr);
+      if (around != nullptr && !around(false))
+        FailHere(__FILE__, __LINE__, "the books are as before the case", nullptr);
       ++run;
       failed += g_failed;
       noted += !g_failed && g_note != nullptr;

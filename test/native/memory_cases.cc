@@ -115,6 +115,9 @@ void TombstoneOfReservation() {
   CHECK_OK(Unmap(range, 16 * Page()));
 }
 
+RACING uint8_t PeekAt(const volatile uint8_t* at) { return *at; }
+RACING void PokeAt(volatile uint8_t* at) { *at = 1; }
+
 // Other threads keep on reading and writing; the process must live through it.
 void TombstoneUnderAccess() {
   static std::atomic<bool> stop;
@@ -125,10 +128,10 @@ void TombstoneUnderAccess() {
   CHECK_OK(Map(bytes, &range));
   base = static_cast<uint8_t*>(range);
   std::thread reader([bytes] {
-    for (uint64_t i = 0; !stop; i = (i + 509) % bytes) *const_cast<volatile uint8_t*>(base + i);
+    for (uint64_t i = 0; !stop; i = (i + 509) % bytes) PeekAt(base + i);
   });
   std::thread writer([bytes] {
-    for (uint64_t i = 0; !stop; i = (i + 1021) % (bytes / 2)) *const_cast<volatile uint8_t*>(base + i) = 1;
+    for (uint64_t i = 0; !stop; i = (i + 1021) % (bytes / 2)) PokeAt(base + i);
   });
   Status status;
   bool zero = true;

@@ -59,6 +59,13 @@ function ofNuma(call: string, errno: number): Verdict {
       hint: 'memory.topology() lists the nodes that this process may use.',
     };
   }
+  if (errno === ENOMEM && call === 'move_pages') {
+    return {
+      code: 'ERR_MEMORY_NUMA_UNAVAILABLE',
+      reason: 'the node has too few free pages; those moved so far stay there',
+      hint: 'Free memory on the node, or migrate a smaller range.',
+    };
+  }
   return { code: 'ERR_MEMORY_SYSCALL', reason: 'the kernel refused the placement' };
 }
 

@@ -309,7 +309,11 @@ export class Region implements Disposable {
     operations.bind(Region.#of(this, 'bind'), spec, options);
   }
 
-  /** Moves the present pages to a node; returns how many pages of the range lie there now. @throws ERR_MEMORY_PERMISSION */
+  /**
+   * Moves the present pages to a node; returns how many pages of the range lie there now.
+   *
+   * @throws ERR_MEMORY_NUMA_UNAVAILABLE for a node that is not there or too full, ERR_MEMORY_PERMISSION
+   */
   migrate(node: number, range?: Span): number {
     return operations.migrate(Region.#of(this, 'migrate'), node, range);
   }

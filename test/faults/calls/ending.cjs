@@ -65,23 +65,35 @@ for (const [kind, make] of Object.entries(KINDS)) {
     if (region.access === 'none') region.protect('readwrite');
     return context.kept(region);
   };
-  ending[`protect ${kind} with views`] = { before, prepare: exposed, act: ({ held }) => held.region.protect('none'), after };
+  ending[`protect ${kind} with views`] = {
+    before,
+    prepare: exposed,
+    act: ({ held }) => held.region.protect('none'),
+    after,
+  };
   ending[`protect ${kind}`] = { before, prepare: fresh, act: ({ held }) => held.region.protect('read'), after };
 
   if (kind === 'secret' || kind === 'locked') continue;
-  const sized = (bytes) => (context, { error }) => {
-    const { region } = context.held;
-    const expected = error === undefined ? bytes : SIZE;
-    if (region.byteLength !== expected) return `byteLength is ${region.byteLength}, not ${expected}`;
-    return context.kept(region);
-  };
+  const sized =
+    (bytes) =>
+    (context, { error }) => {
+      const { region } = context.held;
+      const expected = error === undefined ? bytes : SIZE;
+      if (region.byteLength !== expected) return `byteLength is ${region.byteLength}, not ${expected}`;
+      return context.kept(region);
+    };
   ending[`grow ${kind} with views`] = {
     before,
     prepare: exposed,
     act: ({ held }) => held.region.remap(2 * SIZE),
     after: sized(2 * SIZE),
   };
-  ending[`grow ${kind}`] = { before, prepare: fresh, act: ({ held }) => held.region.remap(2 * SIZE), after: sized(2 * SIZE) };
+  ending[`grow ${kind}`] = {
+    before,
+    prepare: fresh,
+    act: ({ held }) => held.region.remap(2 * SIZE),
+    after: sized(2 * SIZE),
+  };
   ending[`shrink ${kind} with views`] = {
     before,
     prepare: exposed,

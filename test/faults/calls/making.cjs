@@ -171,7 +171,8 @@ const objects = {
       context.held.handle = anotherProcess(context.held.region);
     },
     act: ({ lib, held }) => lib.Region.attach(held.handle),
-    after: (context, { value }) => (value && value.bytes[5] !== 0x5a ? 'other bytes' : context.kept(context.held.region)),
+    after: (context, { value }) =>
+      value && value.bytes[5] !== 0x5a ? 'other bytes' : context.kept(context.held.region),
   },
 };
 

@@ -62,7 +62,10 @@ const refusedNuma = (code, errno) => {
     ['bind part', error(code, 'mbind', errno)],
     ['migrate', error(code, 'move_pages', errno)],
     ['nodes', ok({ source: 'numa_maps', nodes: { 0: 64 }, absentPages: 0 })],
-    ['capabilities', ok({ numaPolicy: `ERR_MEMORY_${code}`, numaQuery: `ERR_MEMORY_${code}`, memfd: null, lock: null })],
+    [
+      'capabilities',
+      ok({ numaPolicy: `ERR_MEMORY_${code}`, numaQuery: `ERR_MEMORY_${code}`, memfd: null, lock: null }),
+    ],
     ['topology', ok({ nodes: true })],
     ['limits', ok({ object: 'object' })],
     ['pageStats', ok()],
@@ -95,7 +98,10 @@ export default [
       ['open', full()],
       ['attach', full()],
       ['attach remote', full()],
-      ['secret', fell([['memfd_secret', 'PERMISSION', 'EPERM']], { locked: true }, { secretMemory: false, fork: 'wiped' })],
+      [
+        'secret',
+        fell([['memfd_secret', 'PERMISSION', 'EPERM']], { locked: true }, { secretMemory: false, fork: 'wiped' }),
+      ],
       ['secret strict', { code: 'PERMISSION', errno: 'EPERM' }],
       ['grow file with views', ok()],
       ['capabilities', ok({ memfdSecret: 'ERR_MEMORY_PERMISSION' })],
@@ -120,7 +126,10 @@ export default [
       ['advise collapse', error('SYSCALL', 'madvise', 'EINVAL')],
       ['advise populate_read', error('SYSCALL', 'madvise', 'EINVAL')],
       ['advise cold', ok()],
-      ['secret', fell([['memfd_secret', 'UNSUPPORTED', 'ENOSYS']], { locked: true }, { secretMemory: false, fork: 'wiped' })],
+      [
+        'secret',
+        fell([['memfd_secret', 'UNSUPPORTED', 'ENOSYS']], { locked: true }, { secretMemory: false, fork: 'wiped' }),
+      ],
       ['secret strict', { code: 'UNSUPPORTED', errno: 'ENOSYS' }],
       ...['private', 'guarded', 'shared', 'file'].flatMap((kind) => [
         [`free ${kind} with views`, ok()],

@@ -139,7 +139,8 @@ void OnRegion(Reader* in) {
   const uint64_t size = in->Number(bytes) & kMaxSafeInteger;
   const Status remapped = region::Remap(id, size, kBusy);
   region::Info info{};
-  Need(region::Describe(id, &info).ok() && info.bytes == (remapped.ok() ? size : bytes), "the size is what was answered");
+  Need(region::Describe(id, &info).ok() && info.bytes == (remapped.ok() ? size : bytes),
+       "the size is what was answered");
   Need(Free(id).ok(), "a release");
   region::Spec spec;
   spec.bytes = in->Number(Page()) & kMaxSafeInteger;

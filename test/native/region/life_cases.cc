@@ -173,8 +173,14 @@ void BoundsAreChecked() {
   uint64_t number = 0;
   struct {
     uint64_t offset, length;
-  } const outside[] = {{10000, 1},          {9999, 2},          {0, 10001}, {10001, 0}, {UINT64_MAX, 1}, {1, UINT64_MAX},
-                       {UINT64_MAX, UINT64_MAX}, {kMaxSafeInteger, kMaxSafeInteger}};
+  } const outside[] = {{10000, 1},
+                       {9999, 2},
+                       {0, 10001},
+                       {10001, 0},
+                       {UINT64_MAX, 1},
+                       {1, UINT64_MAX},
+                       {UINT64_MAX, UINT64_MAX},
+                       {kMaxSafeInteger, kMaxSafeInteger}};
   for (const auto& span : outside) {
     CHECK_CODE(ReadBytes(id, span.offset, &byte, span.length), kRange);
     CHECK_CODE(WriteBytes(id, span.offset, &byte, span.length), kRange);

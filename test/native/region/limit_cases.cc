@@ -52,7 +52,8 @@ void ARefusalCostsNothing() {
   CHECK_CODE(Advise(id, 0, Page(), platform::Advice::kNoDump), kMapLimit);
   CHECK_CODE(Lock(id, 0, Page(), false), kMapLimit);
   const Totals after = Books();
-  CHECK(after.mappings == before.mappings && after.regions == before.regions && after.mapped_bytes == before.mapped_bytes);
+  CHECK(after.mappings == before.mappings && after.regions == before.regions &&
+        after.mapped_bytes == before.mapped_bytes);
   CHECK(AllAre(store.at, 4 * Page(), 0x3c));
   ConfigureMappingLimit(0);
   CHECK_OK(ProtectRegion(id, Access::kRead, kBusy));

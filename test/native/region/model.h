@@ -1,5 +1,5 @@
-// Plays a string of bytes as operations on the region layer and compares every answer and every byte with a plain model.
-// The random test makes the strings from a seed, the fuzzer from coverage.
+// Plays a string of bytes as operations on the region layer and compares every answer and every byte with a plain
+// model. The random test makes the strings from a seed, the fuzzer from coverage.
 #pragma once
 
 #include <cstddef>

@@ -64,11 +64,11 @@ void QuarantineWaitsItsTime() {
     Caller caller;
     bool ends, idle_later, goes;
   } const table[] = {
-      {kIdle, false, false, true},               // nothing was in flight
-      {kBusy, false, false, false},              // something was, and was never seen to end
-      {kBusy, false, true, true},                // ... and the loop was idle later
-      {kBusy, true, false, true},                // ... and its environment ended
-      {Caller{77, false}, false, false, true},   // an environment that nobody knows
+      {kIdle, false, false, true},              // nothing was in flight
+      {kBusy, false, false, false},             // something was, and was never seen to end
+      {kBusy, false, true, true},               // ... and the loop was idle later
+      {kBusy, true, false, true},               // ... and its environment ended
+      {Caller{77, false}, false, false, true},  // an environment that nobody knows
   };
   for (const auto& row : table) {
     Id id;

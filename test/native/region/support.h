@@ -75,11 +75,11 @@ class Numbers {
 
 }  // namespace nebula::test
 
-#define CHECK_CODE(expression, wanted)                                            \
-  do {                                                                            \
-    const nebula::Status status_of_check = (expression);                          \
-    if (status_of_check.code != nebula::Code::wanted) {                           \
-      nebula::test::FailHere(__FILE__, __LINE__, #expression, &status_of_check);  \
-      return;                                                                     \
-    }                                                                             \
+#define CHECK_CODE(expression, wanted)                                           \
+  do {                                                                           \
+    const nebula::Status status_of_check = (expression);                         \
+    if (status_of_check.code != nebula::Code::wanted) {                          \
+      nebula::test::FailHere(__FILE__, __LINE__, #expression, &status_of_check); \
+      return;                                                                    \
+    }                                                                            \
   } while (false)

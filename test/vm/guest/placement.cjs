@@ -7,7 +7,7 @@ const { expectPages, expectShares, placedPages } = require('./where.cjs');
 const NODES = machine.nodes.map((_, id) => id);
 const WITH_CPU = NODES.filter((id) => machine.nodes[id].cpus.length > 0);
 const LAST = NODES.at(-1);
-const BYTES = 8 * MIB;
+const BYTES = 4 * MIB;
 const PAGES = BYTES / 4096;
 const PAIRS = NODES.length > 2 ? [[0, 1], [1, 2], [0, 2, 3]] : [[0, 1]]; // biome-ignore format: a table
 

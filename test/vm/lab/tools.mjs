@@ -25,7 +25,8 @@ export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 28, ...options });
   if (result.error || result.status !== 0) {
     const output = `${result.stdout ?? ''}${result.stderr ?? ''}`.trim().slice(-1500);
-    throw new Error(`${command} ${args.join(' ')}: ${result.error?.message ?? `status ${result.status}`}\n${output}`);
+    const name = [command, args.find((arg) => /^[a-z-]+$/.test(arg))].join(' ');
+    throw new Error(`${name}: ${result.error?.message ?? `status ${result.status}`}: ${output}`);
   }
   return result.stdout;
 }
@@ -73,6 +74,8 @@ function currentKernel(options) {
   return name;
 }
 
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
 /** apt options for lists of our own, of another release of the same Debian archive. */
 function listsOf(suite) {
   const format = '$(ORIGIN)\t$(REPO_URI)\t$(SIGNED_BY)';
@@ -81,7 +84,8 @@ function listsOf(suite) {
     .map((row) => row.split('\t'))
     .find(([origin, uri]) => origin === 'Debian' && /\/debian\/?$/.test(uri));
   if (found === undefined) throw new Error("no Debian archive among apt's sources");
-  const [, uri, signedBy] = found;
+  const [, uri, named] = found;
+  const signedBy = [named, KEYRING].find((file) => file.startsWith('/') && existsSync(file)); // older apt names none
   const folder = join(CACHE, `apt-${suite}`);
   mkdirSync(join(folder, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(folder, 'cache', 'archives', 'partial'), { recursive: true });
