@@ -132,7 +132,8 @@ Status Decommit(Id id, uint64_t offset, uint64_t length, uint64_t* given) {
   uint64_t start = 0;
   if (!AlignUp(offset, use->page_bytes, &start)) return Fail(Code::kInvalid, "range");
   // The last page of the region is whole although the user's bytes end inside it.
-  const uint64_t end = offset + length == use->bytes ? use->mapped_bytes : AlignDown(offset + length, use->page_bytes);
+  const bool to_the_end = offset + length == use->bytes && use->kind != Kind::kSecret;  // there lies the canary
+  const uint64_t end = to_the_end ? use->mapped_bytes : AlignDown(offset + length, use->page_bytes);
   if (start >= end) return Ok();
   void* address = use.base() + start;
   const bool shared_memory = use->kind == Kind::kShared;

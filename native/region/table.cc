@@ -65,8 +65,8 @@ Use::~Use() {
 Status Use::Pages(uint64_t offset, uint64_t length, void** address, uint64_t* bytes) const {
   if (!RangeInside(offset, length, region_->bytes)) return Fail(Code::kRange, "range", region_->bytes);
   const uint64_t start = AlignDown(offset, region_->page_bytes);
-  uint64_t end = 0;
-  AlignUp(offset + length, region_->page_bytes, &end);
+  uint64_t end = start;  // no bytes are no page, also in the middle of one
+  if (length != 0) AlignUp(offset + length, region_->page_bytes, &end);
   *address = base() + start;
   *bytes = end - start;
   return Ok();

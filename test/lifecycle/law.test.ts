@@ -195,8 +195,9 @@ describe('counted holders, two carriers', () => {
         Region.map(65536).bytes.fill(1);
         parentPort.postMessage('done');
       }, region.handle);
+      const over = ended(w);
       await message(w);
-      await ended(w);
+      await over;
       region.free();
       return { byte: 5, regions: memory.totals().regions };`;
     expect(inChild(source)).toEqual(endedWell({ byte: 5, regions: 0 }));

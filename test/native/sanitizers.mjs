@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ROOT, sourceHash, sourcesFor } from '../../native/scripts/sources.mjs';
 import { findTool, packageFolder } from '../../native/scripts/tools.mjs';
 
@@ -22,7 +22,8 @@ export function variants() {
   const clang = cxx !== undefined && findClang() === cxx;
   const recover = '-fno-sanitize-recover=undefined';
   return {
-    plain: { name: 'plain', cxx, flags: [] },
+    // Valgrind 3.19 cannot read what newer compilers write as debug information.
+    plain: { name: 'plain', cxx, flags: ['-gdwarf-4'] },
     // Without the folded names of mem*() nothing is missed: the runtime intercepts them.
     asan: {
       name: 'asan',
@@ -62,13 +63,14 @@ function spawned(command, args) {
 }
 
 async function compile(variant, source, extra) {
-  const folder = join(ROOT, 'build-native', variant.name);
-  mkdirSync(folder, { recursive: true });
+  // Relative, so that a copy of the tree elsewhere need not compile again.
+  const folder = join('build-native', variant.name);
+  mkdirSync(join(ROOT, folder), { recursive: true });
   const object = join(folder, `${source.replaceAll('/', '_')}.o`);
   const words = [variant.cxx, ...BASE, ...variant.flags, ...extra, '-c', source, '-o', object];
   const hash = hashOf(words, source);
-  const stamp = `${object}.hash`;
-  if (existsSync(object) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return object;
+  const stamp = join(ROOT, `${object}.hash`);
+  if (existsSync(join(ROOT, object)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return object;
   await spawned(words[0], words.slice(1));
   writeFileSync(stamp, hash);
   return object;
@@ -110,8 +112,8 @@ export const programs = {
 /** The addon with this instrumentation, and the runtime library that must be loaded before it. */
 export async function buildAddon(variant) {
   const extra = [
-    `-I${join(packageFolder('node-addon-api'))}`,
-    `-I${join(packageFolder('node-api-headers'), 'include')}`,
+    `-I${relative(ROOT, packageFolder('node-addon-api'))}`,
+    `-I${relative(ROOT, join(packageFolder('node-api-headers'), 'include'))}`,
     '-DNAPI_VERSION=8',
     '-DNAPI_DISABLE_CPP_EXCEPTIONS',
     '-DNODE_ADDON_API_DISABLE_DEPRECATED',

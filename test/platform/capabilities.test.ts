@@ -49,7 +49,7 @@ it('tells unsupported, denied and exhausted apart, each with its fix', () => {
     name: 'hugePages2MiB',
     available: false,
     reason: 'no page of this size is free in the pool',
-    fix: 'echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+    fix: 'echo 64 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
     errno: 12,
     code: 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
   });

@@ -230,8 +230,8 @@ exports.markedInWorker = async () => {
     parentPort.postMessage(region.state);
     process.exit(0);
   });
-  const state = await message(w);
-  return { state, code: await ended(w) };
+  const over = ended(w);
+  return { state: await message(w), code: await over };
 };
 
 exports.slicedAndResized = () => {
@@ -247,9 +247,11 @@ exports.slicedAndResized = () => {
       () => {
         class Odd extends Uint8Array {
           static get [Symbol.species]() {
-            return () => {
-              region.free();
-              return new Uint8Array(PAGE);
+            return class {
+              constructor() {
+                region.free();
+                return new Uint8Array(PAGE);
+              }
             };
           }
         }

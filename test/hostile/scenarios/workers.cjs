@@ -82,8 +82,9 @@ exports.addonOnlyInWorkers = async () => {
       const shared = region.placement.got.carrier === 'shared';
       parentPort.postMessage(shared ? region.buffer : region.bytes.slice().buffer);
     });
+    const over = ended(w);
     buffers.push(await message(w));
-    await ended(w);
+    await over;
   }
   const nines = (() => buffers.filter((buffer) => new Uint8Array(buffer).every((byte) => byte === 9)).length)();
   buffers.length = 0; // their finalizers are code of the addon, which no thread has loaded any more
@@ -165,5 +166,24 @@ exports.terminatedWhileMapping = async () => {
   const { Region, memory } = lib();
   const gone = await settle(() => memory.totals().regions === 0);
   Region.map(PAGE).bytes[0] = 1;
+  return { gone };
+};
+
+/** The addon is loaded by the first call; nothing that it asks of the engine is answered any more. */
+exports.terminatedWhileLoading = async () => {
+  let gone = 0;
+  for (let i = 0; i < 40; i++) {
+    const w = worker(({ Region, parentPort }) => {
+      parentPort.postMessage('go');
+      Region.map(4096).bytes[0] = 1;
+    });
+    const over = ended(w);
+    await message(w);
+    const end = process.hrtime.bigint() + BigInt(i * 40_000);
+    while (process.hrtime.bigint() < end);
+    await w.terminate();
+    await over;
+    gone += 1;
+  }
   return { gone };
 };

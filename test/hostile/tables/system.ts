@@ -217,6 +217,7 @@ export const workerScenarios: ScenarioFile = () =>
     uncaughtInWorker: { code: 1, free: 'none', gone: true },
     terminatedWithPendingFlush: { gone: true },
     terminatedWhileMapping: { gone: true },
+    terminatedWhileLoading: { gone: 40 },
   });
 
 export const threadScenarios: ScenarioFile = ({ shared }) =>

@@ -3,12 +3,17 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "../check.h"
 
 namespace nebula::test {
 
 Seen AccessAt(void* address) {
+  // Valgrind judges what is passed to the kernel before the kernel does.
+  const char* under = std::getenv("NEBULA_TEST_UNDER");
+  if (under != nullptr && std::strcmp(under, "valgrind") == 0) return Seen::kUnknown;
   int ends[2];
   if (pipe(ends) != 0) return Seen::kUnknown;
   Seen seen = Seen::kNothing;

@@ -68,8 +68,8 @@ it('goes from 1 GiB over 2 MiB to transparent pages, each step with its reason a
       code: 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
       errno: 12,
       // 3 of the 7 free ones are not promised to somebody else.
-      reason: '512 huge pages of 2 MiB are needed, the pool has 3 free of 10',
-      fix: `echo ${10 + 512 - 3} > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages`,
+      reason: '512 huge pages of 2 MiB needed, the pool has 3 free of 10',
+      fix: `echo ${10 + 512 - 3} | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages`,
     },
   ]);
 });
@@ -97,9 +97,9 @@ it('with strict throws at the first step that cannot be had, and leaves nothing 
     category: 'exhausted',
     requestedBytes: 16 * MIB,
     errno: 12,
-    hint: 'echo 15 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+    hint: 'echo 15 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
   });
-  expect(error.message).toContain('8 huge pages of 2 MiB are needed, the pool has 3 free of 10');
+  expect(error.message).toContain('8 huge pages of 2 MiB needed, the pool has 3 free of 10');
   expect(native().totals().regions).toBe(before);
 });
 
@@ -128,7 +128,7 @@ describe('transparent huge pages', () => {
       expect.objectContaining({
         wanted: 'transparent huge pages',
         code: 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
-        fix: 'echo madvise > /sys/kernel/mm/transparent_hugepage/enabled',
+        fix: 'echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled',
       }),
     ]);
   });

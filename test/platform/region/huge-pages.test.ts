@@ -85,8 +85,8 @@ withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
     const pages = unused + 5;
     const error = thrown(() => Region.map(pages * 2 * MIB, { pages: '2MiB', strict: true }));
     expect(error.code).toBe('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE');
-    expect(error.message).toContain(`${pages} huge pages of 2 MiB are needed, the pool has ${unused} free of ${total}`);
-    expect(error.hint).toBe(`echo ${total + 5} > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages`);
+    expect(error.message).toContain(`${pages} huge pages of 2 MiB needed, the pool has ${unused} free of ${total}`);
+    expect(error.hint).toBe(`echo ${total + 5} | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages`);
     expect(free()).toBe(unused);
   });
 
@@ -130,12 +130,12 @@ withPool('with an empty pool', () => {
           wanted: '2MiB pages',
           code: 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
           errno: 12,
-          reason: '2 huge pages of 2 MiB are needed, the pool has 0 free of 0',
-          fix: 'echo 2 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+          reason: '2 huge pages of 2 MiB needed, the pool has 0 free of 0',
+          fix: 'echo 2 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
         },
       ]);
     }
-    const [, count = '', file = ''] = /^echo (\d+) > (\S+)$/.exec('echo 2 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages') ?? [];
+    const [, count = '', file = ''] = /^echo (\d+) \| sudo tee (\S+)$/.exec('echo 2 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages') ?? [];
     writeFileSync(file, count);
     using region = Region.map('4MiB', { pages: '2MiB', strict: true });
     expect(region.pageStats().hugetlbBytes).toBe(4 * MIB);
