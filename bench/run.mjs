@@ -9,7 +9,9 @@ const args = process.argv.slice(2);
 const quick = args.includes('--quick');
 const one = args.find((word) => word.startsWith('--one='))?.slice('--one='.length);
 const names = args.filter((word) => !word.startsWith('--'));
-const all = readdirSync(join(HERE, 'claims')).map((file) => file.replace(/\.mjs$/, '')).sort();
+const all = readdirSync(join(HERE, 'claims'))
+  .map((file) => file.replace(/\.mjs$/, ''))
+  .sort();
 
 function digits(number) {
   if (!Number.isFinite(number)) return '-';

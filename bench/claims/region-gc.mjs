@@ -49,7 +49,13 @@ export default async function run({ quick }) {
   const variants = Object.keys(MAKERS).map((variant) => ({
     name: variant,
     run: () =>
-      JSON.parse(execFileSync(process.execPath, ['--expose-gc', '--max-old-space-size=4096', file, variant, String(total / EACH)], { encoding: 'utf8' })),
+      JSON.parse(
+        execFileSync(
+          process.execPath,
+          ['--expose-gc', '--max-old-space-size=4096', file, variant, String(total / EACH)],
+          { encoding: 'utf8' },
+        ),
+      ),
   }));
   const rows = await interleave(variants, quick ? 2 : 5);
   const offered = nebula.memory.capabilities().sharedCarrier;
@@ -59,7 +65,16 @@ export default async function run({ quick }) {
     unit: 'ms of GC',
     extra: { gcs: 'collections', major: 'major', longestMs: 'longest ms', wallMs: 'wall ms', heapMiB: 'heap MiB' },
     rows,
-    claims: offered.available ? [claim("major collections with carrier 'shared' beyond those with nothing mapped", row(SHARED).major - row(NONE).major, '<=', 0)] : [],
+    claims: offered.available
+      ? [
+          claim(
+            "major collections with carrier 'shared' beyond those with nothing mapped",
+            row(SHARED).major - row(NONE).major,
+            '<=',
+            0,
+          ),
+        ]
+      : [],
     notes: [
       'the columns GC ms, GCs and RSS MiB are of the measuring process and mean nothing here',
       `shared carrier on this Node.js: ${offered.available ? offered.reason : `none (${offered.reason})`}`,

@@ -17,7 +17,13 @@ export default async function run({ quick }) {
   const buffers = quick ? 200 : 1000;
   let sink = 0;
   const variants = [
-    { name: OURS, run: () => timed(pairs, (count) => { for (let i = 0; i < count; i += 1) Region.map(BYTES).free(); }) },
+    {
+      name: OURS,
+      run: () =>
+        timed(pairs, (count) => {
+          for (let i = 0; i < count; i += 1) Region.map(BYTES).free();
+        }),
+    },
     {
       name: OURS_TOUCHED,
       run: () =>
@@ -29,12 +35,25 @@ export default async function run({ quick }) {
           }
         }),
     },
-    { name: SLOW, run: () => timed(buffers, (count) => { for (let i = 0; i < count; i += 1) sink += Buffer.allocUnsafeSlow(BYTES).length; }) },
-    { name: ZEROED, run: () => timed(buffers, (count) => { for (let i = 0; i < count; i += 1) sink += Buffer.alloc(BYTES).fill(1, 0, 1).length; }) },
+    {
+      name: SLOW,
+      run: () =>
+        timed(buffers, (count) => {
+          for (let i = 0; i < count; i += 1) sink += Buffer.allocUnsafeSlow(BYTES).length;
+        }),
+    },
+    {
+      name: ZEROED,
+      run: () =>
+        timed(buffers, (count) => {
+          for (let i = 0; i < count; i += 1) sink += Buffer.alloc(BYTES).fill(1, 0, 1).length;
+        }),
+    },
   ];
   return withProgram('map', async (program) => {
     if (program !== null) {
-      const fromC = (touch) => () => Number(execFileSync(program, [String(BYTES), String(pairs), touch], { encoding: 'utf8' }));
+      const fromC = (touch) => () =>
+        Number(execFileSync(program, [String(BYTES), String(pairs), touch], { encoding: 'utf8' }));
       variants.splice(1, 0, { name: C, run: fromC('0') });
       variants.splice(3, 0, { name: C_TOUCHED, run: fromC('1') });
     }
@@ -42,7 +61,14 @@ export default async function run({ quick }) {
     const claims = [];
     if (program !== null) {
       claims.push(claim('untouched, to the two system calls from C', ratioOf(rows, OURS, C), '<=', 2));
-      claims.push(claim('touched through .bytes, to C (no target of the design; a page fault is in both)', ratioOf(rows, OURS_TOUCHED, C_TOUCHED), '<=', 3));
+      claims.push(
+        claim(
+          'touched through .bytes, to C (no target of the design; a page fault is in both)',
+          ratioOf(rows, OURS_TOUCHED, C_TOUCHED),
+          '<=',
+          3,
+        ),
+      );
     }
     claims.push(claim('untouched, Buffer.allocUnsafeSlow to Region.map + free', ratioOf(rows, SLOW, OURS), '>=', 1));
     const notes = program === null ? ['no C compiler here: the rows of C are missing'] : [];

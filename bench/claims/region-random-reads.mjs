@@ -26,13 +26,18 @@ async function withHugePages(pages, use) {
 
 // A function of its own for each variant: a shared one would be compiled for both kinds of array.
 function reader() {
-  return new Function('words', 'mask', 'count', `
+  return new Function(
+    'words',
+    'mask',
+    'count',
+    `
     let state = 12345, sum = 0;
     for (let i = 0; i < count; i += 1) {
       state = (Math.imul(state, 1664525) + 1013904223 + sum) | 0;
       sum = words[(state >>> 2) & mask];
     }
-    return sum;`);
+    return sum;`,
+  );
 }
 
 export default async function run({ quick }) {

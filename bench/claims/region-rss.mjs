@@ -21,7 +21,11 @@ export default async function run({ quick }) {
     const waiting = letGo(holder);
     if (waiting !== undefined) await waiting(() => (holder = undefined));
     const ms = performance.now() - start;
-    return { value: (100 * (peak - residentBytes())) / Math.max(1, peak - before), ms, touchedMiB: (peak - before) / MIB };
+    return {
+      value: (100 * (peak - residentBytes())) / Math.max(1, peak - before),
+      ms,
+      touchedMiB: (peak - before) / MIB,
+    };
   }
   const region = () => {
     const made = Region.map(bytes);
@@ -31,10 +35,31 @@ export default async function run({ quick }) {
   const buffer = () => Buffer.allocUnsafeSlow(bytes).fill(1);
   const variants = [
     { name: OURS, run: () => share(region, (made) => made.free()) },
-    { name: VIEWED, run: () => share(region, (made) => { held.push(made.bytes, made.bytes.subarray(1)); made.free(); }) },
+    {
+      name: VIEWED,
+      run: () =>
+        share(region, (made) => {
+          held.push(made.bytes, made.bytes.subarray(1));
+          made.free();
+        }),
+    },
     { name: DROPPED, run: () => share(buffer, () => (drop) => drop()) },
-    { name: COLLECTED, run: () => share(buffer, () => (drop) => { drop(); globalThis.gc?.(); }) },
-    { name: WAITED, run: () => share(buffer, () => async (drop) => { drop(); await pause(1000); }) },
+    {
+      name: COLLECTED,
+      run: () =>
+        share(buffer, () => (drop) => {
+          drop();
+          globalThis.gc?.();
+        }),
+    },
+    {
+      name: WAITED,
+      run: () =>
+        share(buffer, () => async (drop) => {
+          drop();
+          await pause(1000);
+        }),
+    },
   ];
   const rows = await interleave(variants, quick ? 3 : 5);
   const least = (name) => rows.find((row) => row.name === name).least;

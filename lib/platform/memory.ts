@@ -21,7 +21,7 @@ import { type NativeTotals, native, unwrap } from './native';
 
 /** How long addresses stay reserved after a view was taken away from under its users. */
 export interface QuarantineOptions {
-  /** When no request of the event loop was in flight at that moment. Default 1 s. */
+  /** When no request of the event loop was in flight at that moment. Default 10 min. */
   readonly idle?: Duration;
   /** When one was, and the loop was never seen without one since. Default 10 min. */
   readonly busy?: Duration;
@@ -104,7 +104,8 @@ export const memory = Object.freeze({
 
   /**
    * Gives back the address ranges whose quarantine is over, now instead of at the next tick of its timer.
-   * With `all`, also those that still wait: only for tests, and for a service that knows that no native work is in flight.
+   * With `all`, also those that still wait: the one call that can end the process, when native work of an unpinned region
+   * is still in flight. Only for tests, and for a service that knows that there is none.
    *
    * @returns bytes of address space given back
    */
@@ -113,7 +114,7 @@ export const memory = Object.freeze({
   },
 
   /** For the whole process. @throws ERR_MEMORY_INVALID_ARGUMENT */
-  configureQuarantine({ idle = '1s', busy = '10min' }: QuarantineOptions): void {
+  configureQuarantine({ idle = '10min', busy = '10min' }: QuarantineOptions): void {
     const idleMs = parseDuration(idle, 'idle');
     const busyMs = parseDuration(busy, 'busy');
     unwrap(native().configureQuarantine(idleMs, busyMs), () => ({ what: 'memory.configureQuarantine()' }));

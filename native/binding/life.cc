@@ -189,7 +189,7 @@ Napi::Value Claim(const Napi::CallbackInfo& info) {
   });
 }
 
-// release(holder, claimed, detached) -> true when a canary was overwritten
+// release(holder, claimed, detached, settled) -> true when a canary was overwritten
 Napi::Value Release(const Napi::CallbackInfo& info) {
   return OnHolder(info, [&info](Holder* holder) {
     const napi_env env = info.Env();
@@ -198,7 +198,10 @@ Napi::Value Release(const Napi::CallbackInfo& info) {
     const bool detached = arguments.Flag(2);
     if (!arguments.ok()) return BadArgument(env);
     bool corrupted = false;
-    const Status released = region::Release(holder->id, claimed, detached, Environment::Of(env)->caller(), &corrupted);
+    const bool settled = arguments.Flag(3);
+    if (!arguments.ok()) return BadArgument(env);
+    const Status released =
+        region::Release(holder->id, claimed, detached, Environment::Of(env)->caller(), &corrupted, settled);
     if (!released.ok()) return Failure(env, released);
     holder->open = false;
     return BooleanOf(env, corrupted);

@@ -72,6 +72,9 @@ Napi::Value TryFeature(const Napi::CallbackInfo& info) {
   return tried.ok() ? BooleanOf(info.Env(), true) : Failure(info.Env(), tried);
 }
 
+// idle() -> true when no request of this event loop is in flight
+Napi::Value Idle(const Napi::CallbackInfo& info) { return BooleanOf(info.Env(), Environment::Of(info.Env())->Idle()); }
+
 // drain(all) -> bytes of address space given back
 Napi::Value Drain(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -107,6 +110,7 @@ void ExportProcess(napi_env env, napi_value exports) {
   Export<Totals>(env, exports, "totals");
   Export<Ranges>(env, exports, "ranges");
   Export<TryFeature>(env, exports, "tryFeature");
+  Export<Idle>(env, exports, "idle");
   Export<Drain>(env, exports, "drain");
   Export<ConfigureQuarantine>(env, exports, "configureQuarantine");
   Export<ConfigureMappingLimit>(env, exports, "configureMappingLimit");

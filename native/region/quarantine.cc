@@ -41,10 +41,14 @@ Environment* Find(uint64_t serial) {
   return nullptr;
 }
 
-bool MayGo(const Range* range, uint64_t now_ms) {
+constexpr uint64_t kLeastMs = 1000;
+
+// `pressed`: no room for a mapping is left, so the shortest wait that is still safe for jobs of libuv has to do.
+bool MayGo(const Range* range, uint64_t now_ms, bool pressed) {
   const State& state = GetState();
   const uint64_t waited = now_ms - range->since_ms;
-  if (waited < state.times.idle_ms) return false;
+  const uint64_t least = pressed && state.times.idle_ms > kLeastMs ? kLeastMs : state.times.idle_ms;
+  if (waited < least) return false;
   if (range->idle || waited >= state.times.busy_ms) return true;
   const Environment* environment = Find(range->env);
   return environment == nullptr || environment->idle_seen_ms > range->since_ms;
@@ -72,7 +76,7 @@ void Append(Range* range) {
   state.bytes += range->bytes.load();
 }
 
-uint64_t Drain(uint64_t now_ms, bool all) {
+uint64_t Drain(uint64_t now_ms, bool all, bool pressed) {
   State& state = GetState();
   uint64_t given = 0;
   Range* next = state.first;
@@ -82,7 +86,7 @@ uint64_t Drain(uint64_t now_ms, bool all) {
   while (next != nullptr) {
     Range* range = next;
     next = range->next_waiting;
-    if (all || MayGo(range, now_ms)) {
+    if (all || MayGo(range, now_ms, pressed)) {
       given += GiveBack(range);
     } else {
       Append(range);  // in the same order
@@ -95,7 +99,7 @@ uint64_t Drain(uint64_t now_ms, bool all) {
 
 void Quarantine(Range* range) { Append(range); }
 
-bool DrainWaiting() { return Drain(platform::MonotonicMs(), false) != 0; }
+bool DrainWaiting() { return Drain(platform::MonotonicMs(), false, true) != 0; }
 
 void ReadQuarantine(Totals* out) {
   const State& state = GetState();
@@ -115,7 +119,7 @@ uint64_t DrainQuarantine(const Caller& caller, bool all) {
     Environment* environment = Find(caller.env);
     if (environment != nullptr) environment->idle_seen_ms = now_ms;
   }
-  return Drain(now_ms, all);
+  return Drain(now_ms, all, false);
 }
 
 void EnvironmentStarted(uint64_t env) {

@@ -24,7 +24,7 @@ Status NewRange(uint64_t mappings, Range** out) {
   range->mappings = static_cast<uint32_t>(mappings);
   range->outer = 0;
   range->outer_bytes = 0;
-  range->exposed = range->retired = range->detached = range->doubtful = range->idle = false;
+  range->exposed = range->retired = range->detached = range->doubtful = range->settled = range->idle = false;
   range->env = 0;
   range->since_ms = 0;
   range->bytes.store(0, std::memory_order_relaxed);

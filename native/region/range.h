@@ -28,6 +28,7 @@ struct Range {
   bool exposed;   // a store was ever made
   bool retired;   // no region lies here any more
   bool detached;  // stores were detached from under possible users: quarantine
+  bool settled;   // none of its stores can have escaped, whatever a teardown says
   bool doubtful;  // a store may have escaped: the addresses are never given back
   bool idle;      // the caller's loop was idle at the last detach
   uint64_t env;

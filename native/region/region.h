@@ -87,7 +87,8 @@ Status ClaimRelease(Id id, bool* last);
 // Lets go of one holder. `claimed`: ClaimRelease() was called. `detached`: stores of this holder were detached from
 // under possible users. The last holder's pages are back at the OS when this returns; *corrupted tells of a canary
 // that was overwritten.
-Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* corrupted);
+// `settled`: every buffer was emptied by this holder itself, so that none can have escaped.
+Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* corrupted, bool settled = false);
 // The garbage collector took the holder: as Release(), but views that still exist keep their bytes.
 void Collected(Id id, const Caller& caller);
 
@@ -154,8 +155,11 @@ void ReadTotals(Totals* out);
 uint64_t ListRanges(double* pairs, uint64_t capacity);
 
 struct QuarantineTimes {
-  uint64_t idle_ms = 1000;    // nothing was in flight when the view was detached
-  uint64_t busy_ms = 600000;  // something was, and the event loop was never seen idle since
+  // Nothing was in flight when the view was detached. As long as the other, because an HTTP/2 session can keep bare
+  // pointers without any request of the loop. When mappings run short one second is enough.
+  uint64_t idle_ms = 600000;
+  // Something was in flight, and the event loop was never seen idle since.
+  uint64_t busy_ms = 600000;
 };
 void ConfigureQuarantine(const QuarantineTimes& times);
 void ConfigureMappingLimit(uint64_t mappings);  // 0 = half of the system's

@@ -166,7 +166,7 @@ Status ClaimRelease(Id id, bool* last) {
   return Ok();
 }
 
-Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* corrupted) {
+Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* corrupted, bool settled) {
   *corrupted = false;
   Region* region = nullptr;
   {
@@ -188,6 +188,7 @@ Status Release(Id id, bool claimed, bool detached, const Caller& caller, bool* c
       if (detached) NoteDetached(region->range, caller);
       return Ok();
     }
+    region->range->settled = settled;
   }
   if (region->kind == Kind::kSecret) {
     void* base = reinterpret_cast<void*>(region->range->base.load());
@@ -248,7 +249,7 @@ Status StoreCreated(Id id, uint64_t offset, uint64_t length, void** address, Ran
 void StoreFinalized(Range* range, bool doubtful, const Caller* user) {
   platform::MutexGuard guard(GetTable().lock);
   range->stores -= 1;
-  if (doubtful) range->doubtful = true;
+  if (doubtful && !range->settled) range->doubtful = true;
   if (user != nullptr) NoteDetached(range, *user);
   if (range->retired && range->stores == 0) FinishRange(range);
 }

@@ -54,7 +54,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('there is an example for each kind of region', () => {
   const headings = code.map((block) => block.heading);
-  for (const kind of ['Private memory', 'Huge pages', 'On a NUMA node', 'A file', 'Between workers and processes', 'Secrets']) {
+  for (const kind of [
+    'Private memory',
+    'Huge pages',
+    'On a NUMA node',
+    'A file',
+    'Between workers and processes',
+    'Secrets',
+  ]) {
     expect(headings).toContain(kind);
   }
   expect(blocks.every((block) => ['ts', 'sh'].includes(block.language))).toBe(true);
@@ -63,8 +70,15 @@ test('there is an example for each kind of region', () => {
 test('the compiler accepts every example', () => {
   for (const [i, block] of code.entries()) writeFileSync(join(folder, `block-${i}.mts`), `${block.text}\nexport {};\n`);
   const options = {
-    strict: true, noEmit: true, target: 'es2022', module: 'node16', moduleResolution: 'node16', skipLibCheck: true,
-    lib: ['es2023', 'esnext.disposable', 'dom'], types: ['node'], preserveSymlinks: true,
+    strict: true,
+    noEmit: true,
+    target: 'es2022',
+    module: 'node16',
+    moduleResolution: 'node16',
+    skipLibCheck: true,
+    lib: ['es2023', 'esnext.disposable', 'dom'],
+    types: ['node'],
+    preserveSymlinks: true,
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['*.mts'] }));
   const manifest = createRequire(__filename).resolve('typescript/package.json');
@@ -81,8 +95,16 @@ test.each(code.map((block, i) => [i, block.heading, block] as const))('block %i 
     module: { type: 'es6' },
   });
   writeFileSync(join(folder, `run-${i}.mjs`), script);
-  const result = spawnSync(process.execPath, ['--preserve-symlinks', `run-${i}.mjs`], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
-  expect({ stderr: result.stderr, signal: result.signal, status: result.status }).toEqual({ stderr: '', signal: null, status: 0 });
+  const result = spawnSync(process.execPath, ['--preserve-symlinks', `run-${i}.mjs`], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  expect({ stderr: result.stderr, signal: result.signal, status: result.status }).toEqual({
+    stderr: '',
+    signal: null,
+    status: 0,
+  });
 });
 
 test('shell blocks name what exists', () => {
@@ -90,14 +112,20 @@ test('shell blocks name what exists', () => {
     scripts: Record<string, string>;
     bin: Record<string, string>;
   };
-  const shell = blocks.filter((block) => block.language === 'sh').map((block) => block.text).join('\n');
-  for (const [, name] of shell.matchAll(/npm (?:run )?(?!ci\b|install\b)(\w[\w:-]*)/g)) expect(Object.keys(scripts)).toContain(name);
+  const shell = blocks
+    .filter((block) => block.language === 'sh')
+    .map((block) => block.text)
+    .join('\n');
+  for (const [, name] of shell.matchAll(/npm (?:run )?(?!ci\b|install\b)(\w[\w:-]*)/g))
+    expect(Object.keys(scripts)).toContain(name);
   for (const [, name] of shell.matchAll(/npx (\S+)/g)) expect(Object.keys(bin)).toContain(name);
 });
 
 test('every page that is linked exists', () => {
   for (const [, target = ''] of README.matchAll(/\]\(((?!https?:)[^)#]+)/g)) {
     const path = join(ROOT, target);
-    expect(readdirSync(dirname(path))).toContain(path.endsWith('/') ? target.replace(/\/$/, '') : target.split('/').pop());
+    expect(readdirSync(dirname(path))).toContain(
+      path.endsWith('/') ? target.replace(/\/$/, '') : target.split('/').pop(),
+    );
   }
 });

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import calls from './table/calls.mjs';
 import limits from './table/limits.mjs';
+import moreCalls from './table/more-calls.mjs';
 import presets from './table/presets.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -114,7 +115,7 @@ const wanted = process.argv[2] ?? '';
 const launcher = compile();
 const root = copyPackage();
 const isRoot = process.getuid() === 0;
-const all = rowsOf([...presets, ...calls, ...limits]).filter(({ name }) => name.includes(wanted));
+const all = rowsOf([...presets, ...calls, ...moreCalls, ...limits]).filter(({ name }) => name.includes(wanted));
 const queue = [...all];
 const results = { passed: 0, failed: 0, skipped: 0 };
 const started = performance.now();

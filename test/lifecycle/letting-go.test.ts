@@ -152,7 +152,7 @@ describe('the addresses', () => {
       const holder = native.mapAnonymous(4 * MIB, 0, 0, false, -1);
       let buffer = native.sharedCarrier() !== 0 ? native.sharedBuffer(holder, 0, 4 * MIB) : native.localBuffer(holder, 0, 4 * MIB);
       const at = native.describe(holder).address;
-      native.release(holder, false, false);
+      native.release(holder, false, false, false);
       let reused = 0;
       const others = [];
       for (let i = 0; i < 50; i++) {
@@ -170,7 +170,7 @@ describe('the addresses', () => {
       const before = mapped();
       const sum = new Uint8Array(buffer).reduce((a, b) => a + b, 0);
       buffer = null;
-      for (const other of others) native.release(other, false, false);
+      for (const other of others) native.release(other, false, false, false);
       const gone = await settle(() => { memory.drainQuarantine({ all: true }); return !mapped(); });
       const { retiredRanges, quarantinedRanges } = memory.totals();
       return { reused, held, before, sum, gone, retiredRanges, quarantinedRanges };`;

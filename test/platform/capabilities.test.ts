@@ -55,7 +55,11 @@ it('tells unsupported, denied and exhausted apart, each with its fix', () => {
   });
   expect(found.hugePages1GiB.fix).toContain('hugepages-1048576kB');
   expect(found.memfd).toMatchObject({ available: false, code: 'ERR_MEMORY_PERMISSION', errno: 1 });
-  expect(found.guardPages).toMatchObject({ available: false, code: 'ERR_MEMORY_UNSUPPORTED', fix: 'Linux 6.13 or newer.' });
+  expect(found.guardPages).toMatchObject({
+    available: false,
+    code: 'ERR_MEMORY_UNSUPPORTED',
+    fix: 'Linux 6.13 or newer.',
+  });
   expect(found.futex.available).toBe(true);
 });
 

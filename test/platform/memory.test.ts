@@ -52,7 +52,9 @@ it('processMemory() adds up to the resident bytes, and sees a region', () => {
 
 it('limits(), topology(), hugePages() and pressure() read this machine', () => {
   const limits = memory.limits();
-  expect(limits.machine.totalBytes).toBe(Number(/MemTotal:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024);
+  expect(limits.machine.totalBytes).toBe(
+    Number(/MemTotal:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024,
+  );
   expect(limits.effectiveBytes).toBeLessThanOrEqual(limits.machine.totalBytes ?? 0);
   expect(memory.topology().nodes.length).toBeGreaterThan(0);
   expect(Array.isArray(memory.hugePages().pools)).toBe(true);

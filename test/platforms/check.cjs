@@ -48,7 +48,15 @@ async function main() {
   try {
     const { passed, failures } = await runAll(tools);
     const { platform, arch, versions } = process;
-    const report = { node: versions.node, platform, arch, passed, failed: failures.length, failures, notes: tools.notes };
+    const report = {
+      node: versions.node,
+      platform,
+      arch,
+      passed,
+      failed: failures.length,
+      failures,
+      notes: tools.notes,
+    };
     console.log(JSON.stringify(report));
     process.exitCode = failures.length === 0 ? 0 : 1;
   } finally {

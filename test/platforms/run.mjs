@@ -20,13 +20,16 @@ const chosen = words.filter((word) => !word.startsWith('--'));
 /** A folder with the package installed in it and the checks beside it: nothing of the clone is in reach. */
 function makeStage() {
   for (const name of ['dist/index.js', 'prebuilds/manifest.json']) {
-    if (!existsSync(join(ROOT, name))) throw new Error(`${name} is missing: npm run build and npm run prebuild come first`);
+    if (!existsSync(join(ROOT, name)))
+      throw new Error(`${name} is missing: npm run build and npm run prebuild come first`);
   }
   const stage = mkdtempSync(join(tmpdir(), 'nebula-platforms-'));
   const home = join(stage, 'node_modules', 'nebula-memory');
   mkdirSync(home, { recursive: true });
-  for (const name of ['package.json', 'dist', 'prebuilds']) cpSync(join(ROOT, name), join(home, name), { recursive: true });
-  for (const name of ['check.cjs', 'tools.cjs', 'parts']) cpSync(join(HERE, name), join(stage, name), { recursive: true });
+  for (const name of ['package.json', 'dist', 'prebuilds'])
+    cpSync(join(ROOT, name), join(home, name), { recursive: true });
+  for (const name of ['check.cjs', 'tools.cjs', 'parts'])
+    cpSync(join(HERE, name), join(stage, name), { recursive: true });
   return stage;
 }
 
@@ -96,7 +99,8 @@ function print({ name, passed, failures, seconds, skipped, note, notes }) {
   const row = name.padEnd(NAME_WIDTH);
   if (skipped !== undefined) console.log(`${row} skipped: ${skipped}`);
   else console.log(`${row} ${passed} passed, ${failures.length} failed, ${seconds} s${note ? ` (${note})` : ''}`);
-  for (const failure of failures) console.log(`    ${failure.name}\n      ${failure.error.replaceAll('\n', '\n      ')}`);
+  for (const failure of failures)
+    console.log(`    ${failure.name}\n      ${failure.error.replaceAll('\n', '\n      ')}`);
   if (flag('--notes') && notes) for (const [key, value] of Object.entries(notes)) console.log(`    ${key}: ${value}`);
 }
 
@@ -106,7 +110,8 @@ async function main() {
     return;
   }
   const lanes = LANES.filter(({ name }) => chosen.length === 0 || chosen.some((word) => name.includes(word)));
-  if (lanes.length === 0) throw new Error(`no lane is called so; there are:\n${LANES.map(({ name }) => name).join('\n')}`);
+  if (lanes.length === 0)
+    throw new Error(`no lane is called so; there are:\n${LANES.map(({ name }) => name).join('\n')}`);
   installPrograms();
   const stage = makeStage();
   try {
@@ -123,7 +128,9 @@ async function main() {
     const count = (test) => outcomes.filter(test).length;
     const failed = count(({ failures }) => failures.length > 0);
     const skipped = count(({ failures, skipped: reason }) => failures.length === 0 && reason !== undefined);
-    console.log(`${outcomes.length - failed - skipped} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+    console.log(
+      `${outcomes.length - failed - skipped} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+    );
     process.exitCode = failed > 0 || outcomes.length === skipped ? 1 : 0;
   } finally {
     endServers();

@@ -41,7 +41,9 @@ function setUp(command, args, options = {}) {
 
 function isInstalled(name) {
   const manifest = join(HERE, 'node_modules', name, 'package.json');
-  return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === PROGRAMS[name].split('@').at(-1);
+  return (
+    existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === PROGRAMS[name].split('@').at(-1)
+  );
 }
 
 /** npm packages of other systems and processors, which it installs only when forced to. */

@@ -196,7 +196,7 @@ export interface NativeBinding {
   /** True when the pages go with this holder. */
   claim(holder: NativeHolder): Fallible<boolean>;
   /** True when a canary was overwritten. */
-  release(holder: NativeHolder, claimed: boolean, detached: boolean): Fallible<boolean>;
+  release(holder: NativeHolder, claimed: boolean, detached: boolean, settled: boolean): Fallible<boolean>;
   pin(holder: NativeHolder): Fallible<undefined>;
   unpin(holder: NativeHolder): Fallible<undefined>;
 
@@ -244,6 +244,8 @@ export interface NativeBinding {
   /** Pairs of address and bytes as 64-bit floats, as far as they fit; returns how many ranges there are. */
   ranges(out: Uint8Array): Fallible<number>;
   tryFeature(feature: number): Fallible<true>;
+  /** True when no request of this event loop is in flight. */
+  idle(): boolean;
   drain(all: boolean): number;
   configureQuarantine(idleMs: number, busyMs: number): Fallible<undefined>;
   configureMappingLimit(mappings: number): Fallible<undefined>;

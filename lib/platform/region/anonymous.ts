@@ -83,7 +83,7 @@ function tryHugetlb(step: '2MiB' | '1GiB', request: MapRequest, log: PlacementLo
   // Always now: a huge page that is missing at the first touch is a signal and not an error.
   const populated = native().populate(made, 0, request.bytes);
   if (isFailure(populated)) {
-    native().release(made, false, false);
+    native().release(made, false, false, false);
     log.numa = null;
     return miss('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', populated.errno);
   }
@@ -150,7 +150,7 @@ function tryTransparent(request: MapRequest, log: PlacementLog): NativeHolder | 
     log.pages = 'thp';
     return holder;
   } catch (error) {
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw error;
   }
 }
@@ -163,7 +163,7 @@ function mapOnBase(request: MapRequest, log: PlacementLog): NativeHolder {
     if (request.populate) populate(holder, request, log);
     return holder;
   } catch (error) {
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw error;
   }
 }
@@ -206,7 +206,7 @@ export function makeAnonymous(request: MapRequest): { holder: NativeHolder; log:
     }
     const refusal = request.strict ? strictError('Region.map', log, request.bytes) : null;
     if (refusal === null) return { holder, log };
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw refusal;
   }
   throw memoryError('ERR_MEMORY_INVALID_STATE', 'Region.map: no kind of page was tried');

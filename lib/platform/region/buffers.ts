@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { memoryError } from '../../core';
 import { type NativeHolder, native, unwrap } from '../native';
+import { detachWhenIdle } from './live';
 
 export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
 
@@ -12,7 +13,7 @@ type Transferable = ArrayBuffer & { transfer?(length?: number): ArrayBuffer };
 /** Empties an ArrayBuffer of our own making. False where somebody else has made that impossible; it then reads zeros. */
 function detach(buffer: ArrayBuffer): boolean {
   const transferable = buffer as Transferable;
-  if (typeof transferable.transfer !== 'function') return native().detach(buffer) === true;
+  if (typeof transferable.transfer !== 'function') return detachWhenIdle(buffer);
   try {
     // By JavaScript and not by the native call, which ends the process on a buffer that was marked untransferable.
     transferable.transfer(0);
@@ -31,6 +32,7 @@ export class Buffers {
   private readonly shared: boolean;
   private whole: AnyBuffer | undefined;
   private windows: WeakRef<AnyBuffer>[] = [];
+  private escaped = false;
 
   constructor(holder: NativeHolder, shared: boolean) {
     this.holder = holder;
@@ -43,6 +45,7 @@ export class Buffers {
 
   /** The same buffer at each call, until it is dropped here or transferred away by the user. */
   main(what: string, byteLength: number): AnyBuffer {
+    if (this.whole?.byteLength === 0) this.escaped = true;
     if (this.whole === undefined || this.whole.byteLength === 0) this.whole = this.make(what, 0, byteLength);
     return this.whole;
   }
@@ -52,22 +55,31 @@ export class Buffers {
     if (byteLength <= LARGEST_BUFFER) return new Uint8Array(this.main(what, byteLength), offset, length);
     if (length === 0) return new Uint8Array(0);
     const buffer = this.make(what, offset, length);
+    if (this.windows.length % 64 === 63) this.escaped = true;
     if (this.windows.length % 64 === 63) this.windows = this.windows.filter((ref) => ref.deref() !== undefined);
     this.windows.push(new WeakRef(buffer));
     return new Uint8Array(buffer);
   }
 
-  /** Empties every local buffer and forgets all. True when a view may have been taken from under a running native job. */
-  drop(): boolean {
-    const all = [this.whole, ...this.windows.map((ref) => ref.deref())];
+  /**
+   * Empties every local buffer and forgets all. `taken`: a view may have been taken from under a running native job.
+   * `settled`: no buffer can have been transferred elsewhere before.
+   */
+  drop(): { readonly taken: boolean; readonly settled: boolean } {
+    const windows = this.windows.map((ref) => ref.deref());
+    if (windows.includes(undefined)) this.escaped = true; // the shell of a transferred buffer is collected too
+    const all = [this.whole, ...windows];
     this.whole = undefined;
     this.windows = [];
-    if (this.shared) return false; // a job on a shared buffer keeps it alive
+    if (this.shared) return { taken: false, settled: false }; // a job on a shared buffer keeps it alive
     let taken = false;
     for (const buffer of all) {
-      if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) taken = detach(buffer) || taken;
+      if (buffer === undefined) continue;
+      const emptied = buffer instanceof ArrayBuffer && buffer.byteLength > 0 && detach(buffer);
+      if (emptied) taken = true;
+      else this.escaped = true;
     }
-    return taken;
+    return { taken, settled: !this.escaped };
   }
 
   private make(what: string, offset: number, length: number): AnyBuffer {

@@ -200,6 +200,7 @@ export class RegionCore {
     if (this.freed) return null;
     let claimed = false;
     let detached = false;
+    let settled = false;
     const { buffers } = this;
     const viewed = buffers?.made === true;
     if (viewed) {
@@ -207,10 +208,10 @@ export class RegionCore {
       const claim = native().claim(this.holder);
       if (isFailure(claim)) return failureError(claim, this.context('Region.free'));
       claimed = claim;
-      detached = buffers.drop();
+      ({ taken: detached, settled } = buffers.drop());
       this.wholeView = undefined;
     }
-    const corrupted = native().release(this.holder, claimed, detached);
+    const corrupted = native().release(this.holder, claimed, detached, settled);
     if (isFailure(corrupted)) return failureError(corrupted, this.context('Region.free'));
     this.freed = true;
     this.byteLength = 0;

@@ -52,7 +52,7 @@ function finishWishes(what: string, made: Made, request: CommonRequest, byteLeng
     const refusal = request.strict ? strictError(what, log, byteLength) : null;
     if (refusal !== null) throw refusal;
   } catch (error) {
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw error;
   }
 }

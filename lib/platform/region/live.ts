@@ -7,10 +7,30 @@ import { native } from '../native';
 const TICK_MS = 1000;
 let timer: NodeJS.Timeout | undefined;
 
+// Node 20: buffers that wait for a quiet moment of the event loop.
+let waiting: ArrayBuffer[] = [];
+
+/**
+ * Empties a buffer when no request of the event loop is in flight, now or later: zlib of Node 20 ends the process when its
+ * input loses its bytes between two steps. Until then the buffer reads zeros, because the pages are gone already.
+ *
+ * @returns true when it was emptied now
+ */
+export function detachWhenIdle(buffer: ArrayBuffer): boolean {
+  if (native().idle()) return native().detach(buffer) === true;
+  waiting.push(buffer);
+  watchQuarantine();
+  return false;
+}
+
 function tick(): void {
+  if (waiting.length > 0 && native().idle()) {
+    for (const buffer of waiting) native().detach(buffer);
+    waiting = [];
+  }
   native().drain(false);
   const { retiredRanges, quarantinedRanges } = native().totals();
-  if (retiredRanges + quarantinedRanges === 0) {
+  if (retiredRanges + quarantinedRanges + waiting.length === 0) {
     clearInterval(timer);
     timer = undefined;
   }

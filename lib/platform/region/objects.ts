@@ -48,7 +48,7 @@ function settle(what: string, made: Made, byteLength: number, wishes: Wishes, so
     if (refusal !== null) throw refusal;
     return made;
   } catch (error) {
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw error;
   }
 }
@@ -142,7 +142,7 @@ function makeHugeShared(pages: '2MiB' | '1GiB', request: SharedRequest, log: Pla
     if (numa !== null) verifyNodes(made, numa, bytes, pageBytes, log);
     return settle('Region.shared', { holder: made, log }, bytes, { ...request, populate: false, numa: null });
   }
-  if (!isFailure(made)) native().release(made, false, false);
+  if (!isFailure(made)) native().release(made, false, false, false);
   log.numa = null;
   const { reason, fix } = explainPool(pageBytes, bytes);
   log.miss(`${pages} pages`, 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', reason, fix, isFailure(failure) ? failure.errno : 0);

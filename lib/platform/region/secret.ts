@@ -78,7 +78,7 @@ export function makeSecret(
   log.locked = locked;
   const refusal = strict ? strictError('Region.secret', log, bytes) : null;
   if (refusal !== null) {
-    native().release(holder, false, false);
+    native().release(holder, false, false, false);
     throw refusal;
   }
   const protection = Object.freeze({

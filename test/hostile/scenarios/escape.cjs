@@ -217,6 +217,7 @@ exports.marked = () => {
 exports.markedNaturalEnd = () => {
   const { Region } = lib();
   const region = Region.map(PAGE);
+  globalThis.kept = region.buffer;
   markAsUntransferable(region.buffer);
   region.free();
   return { state: region.state };
@@ -225,10 +226,10 @@ exports.markedNaturalEnd = () => {
 exports.markedInWorker = async () => {
   const w = worker(({ Region, parentPort, require }) => {
     const region = Region.map(4096);
+    globalThis.kept = region.buffer;
     require('node:worker_threads').markAsUntransferable(region.buffer);
     region.free();
     parentPort.postMessage(region.state);
-    process.exit(0);
   });
   const over = ended(w);
   return { state: await message(w), code: await over };

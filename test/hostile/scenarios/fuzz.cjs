@@ -83,7 +83,7 @@ exports.rawFunctions = async () => {
     native.mapAnonymous(PAGE, 0, 0, true, -1),
   ];
   const freed = native.mapAnonymous(PAGE, 0, 0, false, -1);
-  native.release(freed, false, false);
+  native.release(freed, false, false, false);
   const holders = [...open, ...open, freed];
   let calls = 0;
   let failures = 0;
@@ -102,7 +102,7 @@ exports.rawFunctions = async () => {
         const result = native[name](...args);
         calls += 1;
         if (isFailure(result)) failures += 1;
-        else if (makers.has(name)) native.release(result, false, false);
+        else if (makers.has(name)) native.release(result, false, false, false);
         if (result instanceof Promise) pending.push(result);
       } catch (error) {
         thrown[name] = `${error.name}: ${error.message}`;

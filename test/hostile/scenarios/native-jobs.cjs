@@ -177,7 +177,6 @@ exports.socketWrite = async () => {
 exports.http2Write = async () => {
   const http2 = require('node:http2');
   const { Region, memory } = lib();
-  memory.configureQuarantine({ idle: 10 });
   const psk = Buffer.alloc(32, 1);
   const server = http2.createSecureServer({
     ciphers: 'PSK-AES128-GCM-SHA256',

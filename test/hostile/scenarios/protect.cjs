@@ -203,7 +203,7 @@ exports.secretsOverrun = () => {
   const outside = native.localBuffer(holder, 0, PAGE);
   new Uint8Array(inside).fill(1);
   const refused = typeof outside.failed === 'number';
-  native.release(holder, true, false);
+  native.release(holder, true, false, false);
   region.bytes.fill(255);
   region.free();
   return { refused, regions: memory.totals().regions };

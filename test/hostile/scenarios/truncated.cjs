@@ -186,7 +186,7 @@ const touching =
   };
 const next = randomFrom(7);
 exports.bigAscending = touching((i) => i);
-// Every eighth page, so that none merges with its neighbour.
+// Every eighth page, so that none merges with its neighbor.
 exports.bigDescending = touching((i) => PAGES - 1 - 8 * i, 0, PAGES / 8);
 exports.bigRandom = touching(() => next() % PAGES);
 exports.bigPartly = touching(() => next() % PAGES, 512 * MIB + 100);

@@ -3,7 +3,12 @@ import type { ErrorCode } from '../../../lib/core';
 import { CODES, errnoName, explain, failureError, isFailure, unwrap } from '../../../lib/platform/native';
 
 const { errno } = constants;
-const system = (call: string, name: keyof typeof errno) => ({ failed: CODES.system, call, errno: errno[name], detail: 0 });
+const system = (call: string, name: keyof typeof errno) => ({
+  failed: CODES.system,
+  call,
+  errno: errno[name],
+  detail: 0,
+});
 
 describe('system calls', () => {
   test.each<[string, keyof typeof errno, ErrorCode]>([
@@ -57,8 +62,13 @@ describe('system calls', () => {
   });
 
   it('that say to try again are retryable, others as their code is', () => {
-    const retryable = (call: string, name: keyof typeof errno) => failureError(system(call, name), { what: 'x' }).retryable;
-    expect([retryable('madvise', 'EAGAIN'), retryable('madvise', 'EBUSY'), retryable('open', 'EMFILE')]).toEqual([true, true, true]);
+    const retryable = (call: string, name: keyof typeof errno) =>
+      failureError(system(call, name), { what: 'x' }).retryable;
+    expect([retryable('madvise', 'EAGAIN'), retryable('madvise', 'EBUSY'), retryable('open', 'EMFILE')]).toEqual([
+      true,
+      true,
+      true,
+    ]);
     expect([retryable('madvise', 'EINVAL'), retryable('open', 'ENOENT')]).toEqual([false, false]);
   });
 
@@ -98,11 +108,16 @@ describe('codes of our own', () => {
   it('carry the number that explains them', () => {
     const error = failureError({ failed: CODES.range, call: 'file', errno: 0, detail: 100 }, { what: 'x' });
     expect([error.limitBytes, error.message]).toEqual([100, expect.stringContaining('holds 100 bytes')]);
-    expect(failureError({ failed: CODES.mapLimit, call: '', errno: 0, detail: 32765 }, { what: 'x' }).message).toContain('32765');
+    expect(
+      failureError({ failed: CODES.mapLimit, call: '', errno: 0, detail: 32765 }, { what: 'x' }).message,
+    ).toContain('32765');
   });
 
-  it('cover every code: none falls through to another one\'s sentence', () => {
-    const sentences = Object.entries(CODES).map(([name, failed]) => [name, explain({ failed, call: 'x', errno: 0, detail: 1 }).reason]);
+  it("cover every code: none falls through to another one's sentence", () => {
+    const sentences = Object.entries(CODES).map(([name, failed]) => [
+      name,
+      explain({ failed, call: 'x', errno: 0, detail: 1 }).reason,
+    ]);
     expect(new Set(sentences.map(([, reason]) => reason)).size).toBe(sentences.length - missing.length);
   });
 });
@@ -113,13 +128,19 @@ const missing = ['faulted'];
 describe('unwrap', () => {
   it('gives values back, also odd ones, and builds the context only for failures', () => {
     const context = jest.fn(() => ({ what: 'x' }));
-    for (const value of [undefined, null, 0, false, '', {}, { failed: 'no' }, []]) expect(unwrap(value, context)).toBe(value);
+    for (const value of [undefined, null, 0, false, '', {}, { failed: 'no' }, []])
+      expect(unwrap(value, context)).toBe(value);
     expect(context).not.toHaveBeenCalled();
     expect(() => unwrap(system('mmap', 'ENOMEM'), context)).toThrow('x: ');
   });
 
   it('tells failures apart', () => {
-    expect([isFailure(system('mmap', 'ENOMEM')), isFailure(null), isFailure({}), isFailure('x')]).toEqual([true, false, false, false]);
+    expect([isFailure(system('mmap', 'ENOMEM')), isFailure(null), isFailure({}), isFailure('x')]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('names error numbers', () => {

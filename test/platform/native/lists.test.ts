@@ -38,7 +38,6 @@ const OTHER_WORDS: Record<string, string> = {
   huge2mib: 'hugepages2mib',
   huge1gib: 'hugepages1gib',
   transparenthuge: 'transparenthugepages',
-  nodumpfeature: 'excludefromdump',
   namedobjects: 'namedshared',
 };
 
@@ -49,7 +48,9 @@ test.each<[string, string, readonly string[], Record<string, string>]>([
   ['platform/platform.h', 'Access', ACCESS, {}],
   ['region/region.h', 'Kind', KINDS, {}],
 ])('%s: %s', (file, name, list, others) => {
-  const header = enumOf(file, name).filter(([word]) => !(name === 'Advice' && ['Remove', 'Guard', 'NoGuard'].includes(word)));
+  const header = enumOf(file, name).filter(
+    ([word]) => !(name === 'Advice' && ['Remove', 'Guard', 'NoGuard'].includes(word)),
+  );
   expect(header.map(([word]) => others[plain(word)] ?? plain(word))).toEqual(list.map(plain));
   expect(header.map(([, value]) => value)).toEqual(list.map((_, at) => at));
 });
@@ -68,7 +69,11 @@ test('core/core.h: Code', () => {
 });
 
 test('the parser sees an enum that differs', () => {
-  expect(enumOf('platform/platform.h', 'Sharing').map(([word]) => word)).toEqual(['CopyOnWrite', 'Shared', 'SharedSync']);
+  expect(enumOf('platform/platform.h', 'Sharing').map(([word]) => word)).toEqual([
+    'CopyOnWrite',
+    'Shared',
+    'SharedSync',
+  ]);
   expect(() => enumOf('platform/platform.h', 'Nowhere')).toThrow('Nowhere');
 });
 
@@ -92,16 +97,45 @@ test('the facts of the machine agree with the process', () => {
 
 test('arguments that no TypeScript would pass are failures and end nothing', () => {
   const binding = native() as unknown as Record<string, (...args: unknown[]) => unknown>;
-  const junk = [undefined, null, -1, 1.5, Number.NaN, 2 ** 60, 'x', {}, [], () => 1, Symbol('x'), 1n, new Uint8Array(1), true];
+  const junk = [
+    undefined,
+    null,
+    -1,
+    1.5,
+    Number.NaN,
+    2 ** 60,
+    'x',
+    {},
+    [],
+    () => 1,
+    Symbol('x'),
+    1n,
+    new Uint8Array(1),
+    true,
+  ];
   // These act on the process or wait, whatever they are given.
-  const skip = new Set(['configureQuarantine', 'configureMappingLimit', 'drain', 'runOn', 'machine', 'totals', 'sharedCarrier', 'faultEpoch']);
+  const skip = new Set([
+    'configureQuarantine',
+    'configureMappingLimit',
+    'drain',
+    'idle',
+    'runOn',
+    'machine',
+    'totals',
+    'sharedCarrier',
+    'faultEpoch',
+  ]);
   let calls = 0;
   for (const [name, call] of Object.entries(binding)) {
     if (skip.has(name)) continue;
     for (const value of junk) {
       for (const count of [0, 1, 3, 9]) {
         const result = call(...Array.from({ length: count }, () => value));
-        const harmless = result === undefined || typeof result !== 'object' || 'failed' in (result as object) || name === 'currentProcessor';
+        const harmless =
+          result === undefined ||
+          typeof result !== 'object' ||
+          'failed' in (result as object) ||
+          name === 'currentProcessor';
         expect([name, count, harmless]).toEqual([name, count, true]);
         calls += 1;
       }

@@ -37,14 +37,20 @@ it('names the process and the descriptor of memory that other processes can atta
 
 it('belongs to one thread with carrier local', () => {
   for (const region of [Region.map(PAGE), Region.secret(PAGE), Region.mapFile(__filename)]) {
-    expect(thrown(() => region.handle)).toMatchObject({ code: 'ERR_MEMORY_INVALID_STATE', hint: expect.stringContaining("carrier: 'shared'") });
+    expect(thrown(() => region.handle)).toMatchObject({
+      code: 'ERR_MEMORY_INVALID_STATE',
+      hint: expect.stringContaining("carrier: 'shared'"),
+    });
     region.free();
   }
 });
 
 it('takes files with a shared carrier to other threads', async () => {
   using region = Region.mapFile(__filename, { carrier: 'shared' });
-  const first = await inWorker('const region = Region.attach(data); post([region.kind, region.bytes[0]]); region.free();', region.handle);
+  const first = await inWorker(
+    'const region = Region.attach(data); post([region.kind, region.bytes[0]]); region.free();',
+    region.handle,
+  );
   expect(first).toEqual(['file', 'i'.charCodeAt(0)]);
 });
 
@@ -75,18 +81,34 @@ it('whose descriptor was taken by something else is stale in another process', (
 });
 
 test.each([
-  [undefined], [null], [7], ['handle'], [{}], [{ type: 'nebula-memory.region' }], [[]],
+  [undefined],
+  [null],
+  [7],
+  ['handle'],
+  [{}],
+  [{ type: 'nebula-memory.region' }],
+  [[]],
   [{ type: 'nebula-memory.region', slot: -1, generation: 1, token: 1, byteLength: 1 }],
   [{ type: 'nebula-memory.region', slot: 1.5, generation: 1, token: 1, byteLength: 1 }],
 ])('%j is no handle', (handle) => {
-  expect(['ERR_MEMORY_INVALID_ARGUMENT', 'ERR_MEMORY_OUT_OF_RANGE']).toContain(codeOf(() => Region.attach(handle as never)));
+  expect(['ERR_MEMORY_INVALID_ARGUMENT', 'ERR_MEMORY_OUT_OF_RANGE']).toContain(
+    codeOf(() => Region.attach(handle as never)),
+  );
 });
 
 it('with numbers beyond any slot is refused and harms nobody', () => {
   using region = shared();
   const { handle } = region;
-  for (const wrong of [{ slot: 2 ** 31 }, { slot: 2 ** 40 }, { generation: handle.generation + 2 }, { generation: 0 }, { generation: 2 ** 50 }]) {
-    expect(['ERR_MEMORY_STALE_HANDLE', 'ERR_MEMORY_INVALID_ARGUMENT']).toContain(codeOf(() => Region.attach({ ...handle, ...wrong })));
+  for (const wrong of [
+    { slot: 2 ** 31 },
+    { slot: 2 ** 40 },
+    { generation: handle.generation + 2 },
+    { generation: 0 },
+    { generation: 2 ** 50 },
+  ]) {
+    expect(['ERR_MEMORY_STALE_HANDLE', 'ERR_MEMORY_INVALID_ARGUMENT']).toContain(
+      codeOf(() => Region.attach({ ...handle, ...wrong })),
+    );
   }
   expect(codeOf(() => Region.attach({ ...handle, token: handle.token === 1 ? 2 : 1 }))).toBe('ERR_MEMORY_STALE_HANDLE');
   region.bytes[0] = 1;
@@ -109,7 +131,10 @@ it('keeps a pinned attachment, not the one that was freed', async () => {
 it('a worker that ends lets go of its share', async () => {
   const { regions } = memory.totals();
   const region = shared();
-  await inWorker('const region = Region.attach(data); region.bytes[0] = 5; globalThis.kept = region; post(1); wt.parentPort.close();', region.handle);
+  await inWorker(
+    'const region = Region.attach(data); region.bytes[0] = 5; globalThis.kept = region; post(1); wt.parentPort.close();',
+    region.handle,
+  );
   expect(region.bytes[0]).toBe(5);
   region.free();
   expect(memory.totals().regions).toBe(regions);

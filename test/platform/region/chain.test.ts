@@ -29,15 +29,21 @@ function machine(enabled: string, pools: Record<string, string> = {}): void {
   mockState.root = park.root(spec);
 }
 
-const POOL_2MIB = { 'hugepages-2048kB/nr_hugepages': '10', 'hugepages-2048kB/free_hugepages': '7', 'hugepages-2048kB/resv_hugepages': '4' };
+const POOL_2MIB = {
+  'hugepages-2048kB/nr_hugepages': '10',
+  'hugepages-2048kB/free_hugepages': '7',
+  'hugepages-2048kB/resv_hugepages': '4',
+};
 const failure = (call: string, errno: number): Failure => ({ failed: 1, call, errno, detail: 0 });
 
 /** The kernel has no page of its pools to give. */
 function emptyPools(): void {
   const original = native().mapAnonymous;
-  jest.spyOn(native(), 'mapAnonymous').mockImplementation((bytes, align, huge, guard, node) =>
-    huge === 0 ? original(bytes, align, huge, guard, node) : failure('mmap', 12),
-  );
+  jest
+    .spyOn(native(), 'mapAnonymous')
+    .mockImplementation((bytes, align, huge, guard, node) =>
+      huge === 0 ? original(bytes, align, huge, guard, node) : failure('mmap', 12),
+    );
 }
 
 function refuseAdvice(words: Record<string, number>): jest.SpyInstance {
@@ -155,7 +161,10 @@ describe('transparent huge pages', () => {
 
   it('are not made of less than one, nor between guard pages', () => {
     using small = Region.map(MIB, { pages: 'thp' });
-    expect(small.placement).toMatchObject({ got: { pages: 'base' }, fallbacks: [{ reason: expect.stringContaining('do not fill') }] });
+    expect(small.placement).toMatchObject({
+      got: { pages: 'base' },
+      fallbacks: [{ reason: expect.stringContaining('do not fill') }],
+    });
     using guarded = Region.map('4MiB', { pages: '2MiB', guard: true });
     expect(wantedOf(guarded)).toEqual(['2MiB pages', 'transparent huge pages']);
     expect(guarded.placement.fallbacks.every(({ reason }) => reason.includes('guard pages'))).toBe(true);
@@ -164,7 +173,9 @@ describe('transparent huge pages', () => {
   it('are taken back when they are refused with strict', () => {
     machine('always madvise [never]');
     const before = native().totals().regions;
-    expect(thrown(() => Region.map('4MiB', { pages: 'thp', strict: true })).code).toBe('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE');
+    expect(thrown(() => Region.map('4MiB', { pages: 'thp', strict: true })).code).toBe(
+      'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE',
+    );
     refuseAdvice({ hugepage: 22, collapse: 22 });
     expect(thrown(() => Region.map('4MiB', { pages: 'thp', populate: true, strict: true })).errno).toBe(22);
     expect(native().totals().regions).toBe(before);
@@ -187,7 +198,11 @@ describe('population', () => {
   it('that fails leaves nothing mapped', () => {
     const before = native().totals().regions;
     jest.spyOn(native(), 'populate').mockReturnValue(failure('madvise', 12));
-    expect(thrown(() => Region.map(PAGE, { populate: true }))).toMatchObject({ code: 'ERR_MEMORY_OUT_OF_MEMORY', syscall: 'madvise', errno: 12 });
+    expect(thrown(() => Region.map(PAGE, { populate: true }))).toMatchObject({
+      code: 'ERR_MEMORY_OUT_OF_MEMORY',
+      syscall: 'madvise',
+      errno: 12,
+    });
     expect(thrown(() => Region.map('4MiB', { pages: 'thp', populate: true })).errno).toBe(12);
     expect(thrown(() => Region.shared(PAGE, { populate: true })).errno).toBe(12);
     expect(native().totals().regions).toBe(before);

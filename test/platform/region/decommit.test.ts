@@ -63,7 +63,18 @@ it('the last page counts whole although the bytes end inside it', () => {
 it('advice is accepted in the words of madvise, and no others', () => {
   using region = Region.map(4 * PAGE);
   region.bytes.fill(1);
-  for (const word of ['normal', 'random', 'sequential', 'willneed', 'cold', 'nohugepage', 'dontdump', 'dodump', 'dontfork', 'dofork'] as const) {
+  for (const word of [
+    'normal',
+    'random',
+    'sequential',
+    'willneed',
+    'cold',
+    'nohugepage',
+    'dontdump',
+    'dodump',
+    'dontfork',
+    'dofork',
+  ] as const) {
     region.advise(word);
   }
   expect(region.bytes[0]).toBe(1);

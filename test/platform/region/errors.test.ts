@@ -46,7 +46,9 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
     region.free();
     const error = thrown(() => call(region));
     expect(error).toMatchObject({ code: 'ERR_MEMORY_FREED', category: 'state', retryable: false });
-    expect(error.message).toMatch(name === 'buffer' || name === 'bytes' ? /^Region\.b/ : new RegExp(`^Region\\.${name}`));
+    expect(error.message).toMatch(
+      name === 'buffer' || name === 'bytes' ? /^Region\.b/ : new RegExp(`^Region\\.${name}`),
+    );
   });
 
   it('is ERR_MEMORY_INVALID_ARGUMENT on what is no region', () => {
@@ -60,7 +62,9 @@ it('no method of Region is left out above', () => {
   const prototype = Object.getOwnPropertyNames(Region.prototype);
   const always = ['constructor', 'kind', 'state', 'name', 'byteLength', 'access', 'placement', 'protection'];
   const elsewhere = ['free', 'freeWhenIdle', 'flushAsync'];
-  expect(prototype.filter((name) => !(name in CALLS) && !always.includes(name) && !elsewhere.includes(name))).toEqual([]);
+  expect(prototype.filter((name) => !(name in CALLS) && !always.includes(name) && !elsewhere.includes(name))).toEqual(
+    [],
+  );
 });
 
 it('a forged this is an error for every method and getter', () => {
@@ -128,7 +132,11 @@ describe('limits of the process', () => {
       const count = kept.length; const lines = fs.readFileSync('/proc/self/maps', 'latin1').split('\\n').length - 1; for (const region of kept) region.free();
       const after = Region.map(4096); after.bytes[0] = 1;
       console.log(JSON.stringify([code, count > limit / 4, lines < limit * 1.01, mappings]));`;
-    expect(runChild(source)).toMatchObject({ status: 0, signal: null, output: [['ERR_MEMORY_MAP_LIMIT', true, true], true, true, 0] });
+    expect(runChild(source)).toMatchObject({
+      status: 0,
+      signal: null,
+      output: [['ERR_MEMORY_MAP_LIMIT', true, true], true, true, 0],
+    });
   });
 
   it('no address space is an error', () => {

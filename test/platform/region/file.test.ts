@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { memory, Region } from '../../../lib/platform';
 import { codeOf, PAGE, runChild, scratchFolder, thrown, withHolder } from './support';
@@ -114,13 +123,24 @@ describe('parts of a file', () => {
 
   it('inside a page are an error that says how it is done', () => {
     const error = thrown(() => Region.mapFile(file(2 * PAGE), { offset: PAGE + 100 }));
-    expect([error.code, error.hint]).toEqual(['ERR_MEMORY_INVALID_ALIGNMENT', expect.stringContaining(`from ${PAGE} and take a window`)]);
+    expect([error.code, error.hint]).toEqual([
+      'ERR_MEMORY_INVALID_ALIGNMENT',
+      expect.stringContaining(`from ${PAGE} and take a window`),
+    ]);
   });
 
   it('past the end are an error with the length of the file', () => {
     const path = file(PAGE);
-    for (const options of [{ offset: PAGE }, { offset: 2 * PAGE }, { length: PAGE + 1 }, { offset: 4096 * 2, length: 1 }]) {
-      expect(thrown(() => Region.mapFile(path, options))).toMatchObject({ code: 'ERR_MEMORY_OUT_OF_RANGE', limitBytes: PAGE });
+    for (const options of [
+      { offset: PAGE },
+      { offset: 2 * PAGE },
+      { length: PAGE + 1 },
+      { offset: 4096 * 2, length: 1 },
+    ]) {
+      expect(thrown(() => Region.mapFile(path, options))).toMatchObject({
+        code: 'ERR_MEMORY_OUT_OF_RANGE',
+        limitBytes: PAGE,
+      });
     }
   });
 });

@@ -135,7 +135,10 @@ withPool('with an empty pool', () => {
         },
       ]);
     }
-    const [, count = '', file = ''] = /^echo (\d+) \| sudo tee (\S+)$/.exec('echo 2 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages') ?? [];
+    const [, count = '', file = ''] =
+      /^echo (\d+) \| sudo tee (\S+)$/.exec(
+        'echo 2 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
+      ) ?? [];
     writeFileSync(file, count);
     using region = Region.map('4MiB', { pages: '2MiB', strict: true });
     expect(region.pageStats().hugetlbBytes).toBe(4 * MIB);

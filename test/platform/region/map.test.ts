@@ -64,7 +64,7 @@ describe('Region.map', () => {
     expect([...target]).toEqual([0, 1, 2, 3, 4, 0]);
     region.write(0, Buffer.from('text'));
     expect(Buffer.from(region.window(0, 4)).toString()).toBe('text');
-    region.write(8, new Float64Array([1]));
+    region.write(8, new Float64Array([1]) as never);
     expect([...region.window(8, 8)]).toEqual([0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
     expect(codeOf(() => region.write(3 * PAGE - 1, new Uint8Array(2)))).toBe('ERR_MEMORY_OUT_OF_RANGE');
     expect(codeOf(() => region.read(0, 'text' as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');

@@ -71,7 +71,10 @@ withNuma('on the nodes of this machine', () => {
 it('a node that is not there is an error that names those that are', () => {
   for (const numa of [{ bind: 999 }, { preferred: 999 }, { interleave: [0, 999] }, { weighted: { 999: 1 } }] as const) {
     const error = thrown(() => Region.map(PAGE, { numa }));
-    expect(error).toMatchObject({ code: 'ERR_MEMORY_NUMA_UNAVAILABLE', message: expect.stringContaining('node 999 does not exist') });
+    expect(error).toMatchObject({
+      code: 'ERR_MEMORY_NUMA_UNAVAILABLE',
+      message: expect.stringContaining('node 999 does not exist'),
+    });
   }
   using region = Region.map(PAGE);
   expect(codeOf(() => region.bind({ bind: 999 }))).toBe('ERR_MEMORY_NUMA_UNAVAILABLE');
@@ -95,7 +98,9 @@ describe('blocked and unable kernels', () => {
     using region = Region.map(PAGE, { numa: { bind: 0 } });
     expect(region.placement).toMatchObject({
       got: { numa: null, numaVerified: false },
-      fallbacks: [{ wanted: 'numa bind 0', code: 'ERR_MEMORY_PERMISSION', errno: 1, fix: expect.stringContaining('SYS_NICE') }],
+      fallbacks: [
+        { wanted: 'numa bind 0', code: 'ERR_MEMORY_PERMISSION', errno: 1, fix: expect.stringContaining('SYS_NICE') },
+      ],
     });
     expect(codeOf(() => region.bind({ bind: 0 }))).toBe('ERR_MEMORY_PERMISSION');
     expect(codeOf(() => Region.map(PAGE, { numa: { bind: 0 }, strict: true }))).toBe('ERR_MEMORY_PERMISSION');
@@ -104,9 +109,15 @@ describe('blocked and unable kernels', () => {
   it('ENOSYS is a kernel without NUMA, EINVAL a node that is not allowed', () => {
     using region = Region.map(PAGE);
     const spy = jest.spyOn(native(), 'setPolicy').mockReturnValue(failure('mbind', 38));
-    expect(thrown(() => region.bind({ preferred: 0 }))).toMatchObject({ code: 'ERR_MEMORY_NUMA_UNAVAILABLE', errno: 38 });
+    expect(thrown(() => region.bind({ preferred: 0 }))).toMatchObject({
+      code: 'ERR_MEMORY_NUMA_UNAVAILABLE',
+      errno: 38,
+    });
     spy.mockReturnValue(failure('mbind', 22));
-    expect(thrown(() => region.bind({ preferred: 0 }))).toMatchObject({ code: 'ERR_MEMORY_NUMA_UNAVAILABLE', errno: 22 });
+    expect(thrown(() => region.bind({ preferred: 0 }))).toMatchObject({
+      code: 'ERR_MEMORY_NUMA_UNAVAILABLE',
+      errno: 22,
+    });
   });
 
   it('page location falls back to numa_maps, which is a file', () => {
@@ -119,7 +130,9 @@ describe('blocked and unable kernels', () => {
   it('verification that is blocked is said', () => {
     jest.spyOn(native(), 'queryNodes').mockReturnValue(failure('move_pages', 1));
     using region = Region.map(PAGE, { numa: { bind: 0 }, populate: true });
-    expect(region.placement.fallbacks).toEqual([expect.objectContaining({ wanted: 'numa bind 0 verified', code: 'ERR_MEMORY_PERMISSION' })]);
+    expect(region.placement.fallbacks).toEqual([
+      expect.objectContaining({ wanted: 'numa bind 0 verified', code: 'ERR_MEMORY_PERMISSION' }),
+    ]);
     expect(region.placement.got.numaVerified).toBe(false);
   });
 });
@@ -128,8 +141,17 @@ describe('on a machine with four nodes', () => {
   beforeEach(() => {
     mockState.root = park.root({
       node: { online: '0-3', has_memory: '0-3', possible: '0-3' },
-      nodes: [0, 1, 2, 3].map((id) => ({ id, cpus: `${id}`, memoryKiB: 1 << 20, freeKiB: id === 3 ? 64 : 1 << 19, distance: '10 20 20 20' })),
-      files: { '/sys/kernel/mm/mempolicy/weighted_interleave/node0': '1\n', '/sys/kernel/mm/mempolicy/weighted_interleave/node1': '1\n' },
+      nodes: [0, 1, 2, 3].map((id) => ({
+        id,
+        cpus: `${id}`,
+        memoryKiB: 1 << 20,
+        freeKiB: id === 3 ? 64 : 1 << 19,
+        distance: '10 20 20 20',
+      })),
+      files: {
+        '/sys/kernel/mm/mempolicy/weighted_interleave/node0': '1\n',
+        '/sys/kernel/mm/mempolicy/weighted_interleave/node1': '1\n',
+      },
     });
   });
 
@@ -138,7 +160,12 @@ describe('on a machine with four nodes', () => {
     const calls: unknown[][] = [];
     jest.spyOn(native(), 'setPolicy').mockImplementation((_, offset, length, policy, ids) => {
       const word = POLICIES[policy] ?? '';
-      calls.push([offset / PAGE, length / PAGE, word, [...new Uint16Array(ids.buffer, ids.byteOffset, ids.byteLength / 2)]]);
+      calls.push([
+        offset / PAGE,
+        length / PAGE,
+        word,
+        [...new Uint16Array(ids.buffer, ids.byteOffset, ids.byteLength / 2)],
+      ]);
       return refuse.includes(word) ? failure('mbind', 22) : undefined;
     });
     return calls;
@@ -151,13 +178,19 @@ describe('on a machine with four nodes', () => {
     jest.restoreAllMocks();
     const old = record(['preferredMany']);
     Region.map(8 * PAGE, { numa: { bind: [2, 1] } }).free();
-    expect(old.slice(1)).toEqual([[0, 4, 'preferred', [1]], [4, 4, 'preferred', [2]]]);
+    expect(old.slice(1)).toEqual([
+      [0, 4, 'preferred', [1]],
+      [4, 4, 'preferred', [2]],
+    ]);
   });
 
-  it('weights that are not the kernel\'s split the range by share', () => {
+  it("weights that are not the kernel's split the range by share", () => {
     const calls = record();
     Region.map(8 * PAGE, { numa: { weighted: { 0: 3, 1: 1 } } }).free();
-    expect(calls).toEqual([[0, 6, 'preferred', [0]], [6, 2, 'preferred', [1]]]);
+    expect(calls).toEqual([
+      [0, 6, 'preferred', [0]],
+      [6, 2, 'preferred', [1]],
+    ]);
   });
 
   it("weights that are the kernel's are its affair, unless it is too old", () => {
@@ -167,7 +200,10 @@ describe('on a machine with four nodes', () => {
     jest.restoreAllMocks();
     const old = record(['weightedInterleave']);
     Region.map(8 * PAGE, { numa: { weighted: { 0: 2, 1: 2 } } }).free();
-    expect(old.slice(1)).toEqual([[0, 4, 'preferred', [0]], [4, 4, 'preferred', [1]]]);
+    expect(old.slice(1)).toEqual([
+      [0, 4, 'preferred', [0]],
+      [4, 4, 'preferred', [1]],
+    ]);
   });
 
   it("interleave 'all' names every node with memory", () => {
@@ -199,7 +235,11 @@ describe('on a machine with four nodes', () => {
     });
     using region = Region.map(8 * PAGE, { numa: { bind: 1 }, populate: true });
     expect(region.placement.got.numaVerified).toBe(false);
-    expect(region.placement.fallbacks).toEqual([expect.objectContaining({ reason: '1 pages lie on other nodes, 1 have no page' })]);
-    expect(codeOf(() => Region.map(8 * PAGE, { numa: { bind: 1 }, populate: true, strict: true }))).toBe('ERR_MEMORY_NUMA_UNAVAILABLE');
+    expect(region.placement.fallbacks).toEqual([
+      expect.objectContaining({ reason: '1 pages lie on other nodes, 1 have no page' }),
+    ]);
+    expect(codeOf(() => Region.map(8 * PAGE, { numa: { bind: 1 }, populate: true, strict: true }))).toBe(
+      'ERR_MEMORY_NUMA_UNAVAILABLE',
+    );
   });
 });

@@ -37,7 +37,7 @@ describe('sizes', () => {
 
 describe('options', () => {
   test.each([
-    [{ page: '2MiB' }, "unknown option \"page\". Did you mean 'pages'?"],
+    [{ page: '2MiB' }, 'unknown option "page". Did you mean \'pages\'?'],
     [{ pupulate: true }, "Did you mean 'populate'?"],
     [{ lenght: 1 }, 'unknown option "lenght"'],
     [{ pages: '2MB' }, "'huge', '2MiB', '1GiB', got \"2MB\". Did you mean '2MiB'?"],
@@ -67,14 +67,12 @@ describe('options', () => {
     expect(error.message).toMatch(/^Region\.map/);
   });
 
-  test.each([
-    [{ weighted: { 0: 0 } }],
-    [{ weighted: { 0: 256 } }],
-    [{ bind: 1024 }],
-    [{ bind: -1 }],
-  ])('numa %j is out of range', (spec) => {
-    expect(codeOf(() => Region.map(PAGE, { numa: spec as never }))).toBe('ERR_MEMORY_OUT_OF_RANGE');
-  });
+  test.each([[{ weighted: { 0: 0 } }], [{ weighted: { 0: 256 } }], [{ bind: 1024 }], [{ bind: -1 }]])(
+    'numa %j is out of range',
+    (spec) => {
+      expect(codeOf(() => Region.map(PAGE, { numa: spec as never }))).toBe('ERR_MEMORY_OUT_OF_RANGE');
+    },
+  );
 
   it('refuses before it maps anything', () => {
     const spy = jest.spyOn(native(), 'mapAnonymous');
@@ -125,7 +123,11 @@ describe('what options do', () => {
     const { address, guarded } = look();
     expect(guarded).toBe(true);
     const permissions = (at: number) => smapsAt(at, 1).flags.match(/\b(rd|wr)\b/g);
-    expect([permissions(address - 1), permissions(address), permissions(address + 2 * PAGE)]).toEqual([null, ['rd', 'wr'], null]);
+    expect([permissions(address - 1), permissions(address), permissions(address + 2 * PAGE)]).toEqual([
+      null,
+      ['rd', 'wr'],
+      null,
+    ]);
     region.bytes.fill(1);
     region.free();
   });
@@ -134,7 +136,9 @@ describe('what options do', () => {
     using region = Region.map(PAGE, { carrier: 'shared' });
     expect(region.placement.asked.carrier).toBe('shared');
     if (native().sharedCarrier() === 0) {
-      expect(region.placement.fallbacks).toEqual([expect.objectContaining({ wanted: 'carrier shared', code: 'ERR_MEMORY_UNSUPPORTED' })]);
+      expect(region.placement.fallbacks).toEqual([
+        expect.objectContaining({ wanted: 'carrier shared', code: 'ERR_MEMORY_UNSUPPORTED' }),
+      ]);
       expect(region.buffer).toBeInstanceOf(ArrayBuffer);
       expect(codeOf(() => Region.map(PAGE, { carrier: 'shared', strict: true }))).toBe('ERR_MEMORY_UNSUPPORTED');
     } else {
@@ -149,7 +153,9 @@ describe('what options do', () => {
     expect(region.placement).toMatchObject({
       asked: { carrier: 'shared' },
       got: { carrier: 'local' },
-      fallbacks: [{ wanted: 'carrier shared', code: 'ERR_MEMORY_UNSUPPORTED', fix: expect.stringContaining('Node.js') }],
+      fallbacks: [
+        { wanted: 'carrier shared', code: 'ERR_MEMORY_UNSUPPORTED', fix: expect.stringContaining('Node.js') },
+      ],
     });
     expect(region.buffer).toBeInstanceOf(ArrayBuffer);
     expect(region.handle.byteLength).toBe(PAGE);

@@ -8,7 +8,11 @@ describe('pin', () => {
     const region = Region.map(PAGE);
     const one = region.pin();
     const two = region.pin();
-    expect(thrown(() => region.free())).toMatchObject({ code: 'ERR_MEMORY_IN_USE', retryable: true, hint: expect.stringContaining('freeWhenIdle') });
+    expect(thrown(() => region.free())).toMatchObject({
+      code: 'ERR_MEMORY_IN_USE',
+      retryable: true,
+      hint: expect.stringContaining('freeWhenIdle'),
+    });
     one.release();
     one.release();
     expect(codeOf(() => region.free())).toBe('ERR_MEMORY_IN_USE');
@@ -111,7 +115,9 @@ describe('freeWhenIdle', () => {
     controller.abort(new Error('shutting down'));
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_MEMORY_ABORTED', cause: { message: 'shutting down' } });
     clearInterval(alive);
-    await expect(region.freeWhenIdle({ timeout: 1 } as never)).rejects.toMatchObject({ code: 'ERR_MEMORY_INVALID_ARGUMENT' });
+    await expect(region.freeWhenIdle({ timeout: 1 } as never)).rejects.toMatchObject({
+      code: 'ERR_MEMORY_INVALID_ARGUMENT',
+    });
     await expect(region.freeWhenIdle({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'ERR_MEMORY_OUT_OF_RANGE' });
     region.bytes[0] = 1;
     pin.release();

@@ -7,13 +7,25 @@ it('of plain memory has nothing to explain', () => {
   using region = Region.map(PAGE);
   expect(region.placement).toEqual({
     asked: PLAIN,
-    got: { pages: 'base', pageBytes: PAGE, carrier: 'local', numa: null, numaVerified: false, populated: false, locked: false },
+    got: {
+      pages: 'base',
+      pageBytes: PAGE,
+      carrier: 'local',
+      numa: null,
+      numaVerified: false,
+      populated: false,
+      locked: false,
+    },
     fallbacks: [],
   });
 });
 
 test.each<[string, () => Region, object]>([
-  ['a map with wishes', () => Region.map(PAGE, { pages: 'base', populate: true, lock: true }), { pages: 'base', populate: true, lock: true }],
+  [
+    'a map with wishes',
+    () => Region.map(PAGE, { pages: 'base', populate: true, lock: true }),
+    { pages: 'base', populate: true, lock: true },
+  ],
   ['shared memory', () => Region.shared(PAGE), { carrier: 'shared' }],
   ['a file', () => Region.mapFile(__filename), {}],
   ['a secret', () => Region.secret(PAGE), { populate: true, lock: true }],

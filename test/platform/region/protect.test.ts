@@ -62,7 +62,10 @@ it('is an error for other words, and while others hold or pin the region', () =>
   expect(codeOf(() => region.protect('read'))).toBe('ERR_MEMORY_IN_USE');
   pin.release();
   const attached = Region.attach(region.handle);
-  expect(thrown(() => region.protect('read'))).toMatchObject({ code: 'ERR_MEMORY_IN_USE', hint: expect.stringContaining('attachments') });
+  expect(thrown(() => region.protect('read'))).toMatchObject({
+    code: 'ERR_MEMORY_IN_USE',
+    hint: expect.stringContaining('attachments'),
+  });
   attached.free();
   expect(region.access).toBe('readwrite');
   region.protect('read');

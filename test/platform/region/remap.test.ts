@@ -59,14 +59,20 @@ it('beyond the machine is an error that changes nothing', () => {
     using region = Region.map(PAGE);
     region.write(0, Uint8Array.of(3));
     if (viewed) void region.bytes;
-    expect(thrown(() => region.remap(2 ** 50))).toMatchObject({ code: 'ERR_MEMORY_OUT_OF_MEMORY', requestedBytes: 2 ** 50 });
+    expect(thrown(() => region.remap(2 ** 50))).toMatchObject({
+      code: 'ERR_MEMORY_OUT_OF_MEMORY',
+      requestedBytes: 2 ** 50,
+    });
     expect([region.byteLength, region.bytes[0]]).toEqual([PAGE, 3]);
   }
 });
 
 it('is refused while locked, pinned or attached elsewhere', () => {
   using region = Region.map(PAGE, { carrier: 'shared', lock: true });
-  expect(thrown(() => region.remap(2 * PAGE))).toMatchObject({ code: 'ERR_MEMORY_INVALID_STATE', hint: expect.stringContaining('unlock') });
+  expect(thrown(() => region.remap(2 * PAGE))).toMatchObject({
+    code: 'ERR_MEMORY_INVALID_STATE',
+    hint: expect.stringContaining('unlock'),
+  });
   region.unlock();
   const pin = region.pin();
   expect(codeOf(() => region.remap(2 * PAGE))).toBe('ERR_MEMORY_IN_USE');

@@ -32,7 +32,9 @@ describe('residency', () => {
 describe('pageStats', () => {
   it('agrees with smaps', () => {
     // Left out of forks, a mapping is not merged with its neighbors.
-    const { region, describe: look } = withHolder(() => Region.map('4MiB', { pages: 'base', fork: 'exclude', lock: true }));
+    const { region, describe: look } = withHolder(() =>
+      Region.map('4MiB', { pages: 'base', fork: 'exclude', lock: true }),
+    );
     region.bytes.fill(1, 0, MIB);
     const kernel = smapsAt(look().address, 4 * MIB);
     expect(region.pageStats()).toEqual({

@@ -1,4 +1,4 @@
-import { openSync, closeSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { memory, Region } from '../../../lib/platform';
 import { native } from '../../../lib/platform/native';
 import { codeOf, compileC, PAGE, runChild, scratchFolder, smapsAt, thrown, withHolder } from './support';
@@ -109,7 +109,10 @@ describe('Region.secret', () => {
     expect(thrown(() => Region.secret(PAGE, { strict: true }))).toMatchObject({ errno: 22 });
     expect(memory.totals().regions).toBe(regions);
     using soft = Region.secret(PAGE);
-    expect(soft.protection).toMatchObject({ fork: 'inherited', fallbacks: [{ wanted: 'exclusion from forks', errno: 22 }] });
+    expect(soft.protection).toMatchObject({
+      fork: 'inherited',
+      fallbacks: [{ wanted: 'exclusion from forks', errno: 22 }],
+    });
   });
 });
 
@@ -166,8 +169,13 @@ describe('without memfd_secret', () => {
   });
 
   withDenial('and without a right to lock, says that too; strict throws', () => {
-    const source = `${REPORT} `.replace('console.log', `const strict = codeOf(() => Region.secret(100, { strict: true }));
-      console.log`).replace('got: placement.got', 'got: placement.got, strict, regions: memory.totals().regions');
+    const source = `${REPORT} `
+      .replace(
+        'console.log',
+        `const strict = codeOf(() => Region.secret(100, { strict: true }));
+      console.log`,
+      )
+      .replace('got: placement.got', 'got: placement.got, strict, regions: memory.totals().regions');
     const { status, output, stderr } = runChild(source, { launcher: [deny ?? '', 'dl'] });
     expect([status, stderr]).toEqual([0, '']);
     expect(output).toMatchObject({

@@ -43,7 +43,9 @@ describe('Region.shared', () => {
   });
 
   it('refuses pages that a named one cannot lie on, and sizes beyond the machine', () => {
-    expect(codeOf(() => Region.shared(PAGE, { name: unique('huge'), pages: '2MiB' }))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(codeOf(() => Region.shared(PAGE, { name: unique('huge'), pages: '2MiB' }))).toBe(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+    );
     expect(codeOf(() => Region.shared(PAGE, { pages: 'thp' as never }))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
     expect(codeOf(() => Region.shared(PAGE, { guard: true } as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
     const { regions } = memory.totals();
@@ -85,7 +87,11 @@ describe('named memory', () => {
     using region = Region.shared(PAGE, { name });
     try {
       region.bytes[0] = 1;
-      expect(thrown(() => Region.shared(10 * PAGE, { name }))).toMatchObject({ code: 'ERR_MEMORY_SYSCALL', errno: 17, source: name });
+      expect(thrown(() => Region.shared(10 * PAGE, { name }))).toMatchObject({
+        code: 'ERR_MEMORY_SYSCALL',
+        errno: 17,
+        source: name,
+      });
       using opened = Region.open(name);
       expect([opened.byteLength, opened.bytes[0]]).toEqual([PAGE, 1]);
     } finally {
@@ -103,9 +109,13 @@ describe('named memory', () => {
     expect(readdirSync('/dev/shm').filter((entry) => entry.includes(name))).toEqual([]);
   });
 
-  test.each(['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'x'.repeat(201), 'a\0b', 7, null, undefined])('%p is no name', (name) => {
-    expect(codeOf(() => Region.open(name as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
-    expect(codeOf(() => Region.unlink(name as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
-    if (name !== undefined) expect(codeOf(() => Region.shared(PAGE, { name: name as never }))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
-  });
+  test.each(['', '.', '..', 'a/b', '../x', 'a b', 'ü', 'x'.repeat(201), 'a\0b', 7, null, undefined])(
+    '%p is no name',
+    (name) => {
+      expect(codeOf(() => Region.open(name as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+      expect(codeOf(() => Region.unlink(name as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+      if (name !== undefined)
+        expect(codeOf(() => Region.shared(PAGE, { name: name as never }))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    },
+  );
 });

@@ -36,7 +36,11 @@ export function codeOf(work: () => unknown): string {
 const MAKERS = ['mapAnonymous', 'mapFile', 'mapShared', 'mapNamed', 'mapRemote', 'mapSecret', 'attach'] as const;
 
 /** A region together with its native half, which Region itself shows to nobody. */
-export function withHolder(make: () => Region): { region: Region; holder: NativeHolder; describe(): NativeDescription } {
+export function withHolder(make: () => Region): {
+  region: Region;
+  holder: NativeHolder;
+  describe(): NativeDescription;
+} {
   const binding = native();
   const made: unknown[] = [];
   const spies = MAKERS.map((name) => {
@@ -114,11 +118,17 @@ export function runChild(
 }
 
 /** Starts a worker on JavaScript source in which `data` and `post` are at hand. */
-export function startWorker(source: string, data: unknown): { worker: Worker; next(): Promise<unknown>; end(): Promise<void> } {
-  const worker = new Worker(`${PRELUDE} const data = wt.workerData; const post = (value) => wt.parentPort.postMessage(value);\n${source}`, {
-    eval: true,
-    workerData: data,
-  });
+export function startWorker(
+  source: string,
+  data: unknown,
+): { worker: Worker; next(): Promise<unknown>; end(): Promise<void> } {
+  const worker = new Worker(
+    `${PRELUDE} const data = wt.workerData; const post = (value) => wt.parentPort.postMessage(value);\n${source}`,
+    {
+      eval: true,
+      workerData: data,
+    },
+  );
   const ended = new Promise<void>((done, fail) => {
     worker.once('error', fail);
     worker.once('exit', () => done());

@@ -122,7 +122,10 @@ describe('without anybody to wake', () => {
 
   it('local memory has nobody who could notify', () => {
     using region = Region.map(PAGE);
-    expect(thrown(() => region.wait(0, 0))).toMatchObject({ code: 'ERR_MEMORY_INVALID_STATE', hint: expect.stringContaining("carrier: 'shared'") });
+    expect(thrown(() => region.wait(0, 0))).toMatchObject({
+      code: 'ERR_MEMORY_INVALID_STATE',
+      hint: expect.stringContaining("carrier: 'shared'"),
+    });
     expect(codeOf(() => region.notify(0))).toBe('ERR_MEMORY_INVALID_STATE');
   });
 });
