@@ -36,7 +36,8 @@ function print({ name, title, unit, rows, claims, notes, extra = {} }) {
   ]);
   console.log(table([head, ...cells]));
   for (const { text, reached, sign, target, met } of claims) {
-    console.log(`  ${met ? 'met   ' : 'MISSED'}  ${text}: ${digits(reached)} (${sign} ${target})`);
+    const verdict = met === undefined ? 'ratio ' : met ? 'met   ' : 'MISSED';
+    console.log(`  ${verdict}  ${text}: ${digits(reached)}${met === undefined ? '' : ` (${sign} ${target})`}`);
   }
   for (const note of notes ?? []) console.log(`  note: ${note}`);
 }

@@ -57,7 +57,7 @@ export default async function run({ quick }) {
         ),
       ),
   }));
-  const rows = await interleave(variants, quick ? 2 : 5);
+  const rows = await interleave(variants, quick ? 2 : 3);
   const offered = nebula.memory.capabilities().sharedCarrier;
   const row = (variant) => rows.find(({ name: label }) => label === variant);
   return {
