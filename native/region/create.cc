@@ -108,7 +108,7 @@ Status OpenSharedFor(const Spec& spec, Region* region) {
   const Status seen = platform::StatFile(region->file, &info);
   if (!seen.ok()) return seen;
   if (spec.remote_process != 0 && info.identity != spec.remote_identity) return Fail(Code::kStale, "handle");
-  if (!info.regular) return Fail(Code::kInvalid, "not a regular file");
+  if (spec.remote_process != 0 && !info.regular) return Fail(Code::kInvalid, "not a regular file");
   if (info.bytes == 0) return Fail(Code::kRange, "empty file", 0);
   region->bytes = spec.bytes != 0 ? spec.bytes : info.bytes;
   if (region->bytes > info.bytes) return Fail(Code::kRange, "file", info.bytes);

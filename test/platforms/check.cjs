@@ -7,6 +7,7 @@ const { existsSync, rmSync } = require('node:fs');
 const { join } = require('node:path');
 const { Tools } = require('./tools.cjs');
 
+const SLOW_MS = 1000;
 const PARTS = ['loading', 'private', 'pages', 'files', 'sharing', 'secrets', 'machine'];
 
 function optionsFrom(words) {
@@ -20,19 +21,24 @@ function optionsFrom(words) {
 
 async function runAll(tools) {
   const failures = [];
+  const slow = [];
   let passed = 0;
   const started = tools.memory.totals();
   for (const part of PARTS) {
     const checks = require(join(__dirname, 'parts', `${part}.cjs`));
     for (const [name, check] of Object.entries(checks)) {
+      const begun = Date.now();
       try {
         await check(tools);
         passed += 1;
       } catch (error) {
         failures.push({ name: `${part}: ${name}`, error: String(error?.stack ?? error).slice(0, 1500) });
       }
+      const tookMs = Date.now() - begun;
+      if (tookMs > SLOW_MS) slow.push(`${name} ${tookMs} ms`);
     }
   }
+  if (slow.length > 0) tools.notes.slow = slow.join('; ');
   try {
     await tools.settle(started);
     passed += 1;

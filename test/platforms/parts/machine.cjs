@@ -10,6 +10,7 @@ module.exports = {
       assert.ok(reason.length > 0 && typeof fix === 'string');
       if (!available) assert.match(code, /^ERR_MEMORY_/);
     }
+    if (!found.lock.available) notes.noLock = found.lock.reason;
     notes.lacks = names.filter((name) => !found[name].available).join(' ');
   },
 
@@ -20,7 +21,8 @@ module.exports = {
     if (named === 'none' && !windows) Region.unlink(`nebula-cap-${process.pid}`);
     const region = Region.map('64KiB');
     region.populate();
-    assert.equal(codeOf(() => region.nodes()) === 'none', found.numaQuery.available);
+    // Without the call the nodes may still be read from /proc.
+    if (found.numaQuery.available) assert.equal(codeOf(() => region.nodes()), 'none');
     assert.equal(codeOf(() => region.lock()) === 'none', found.lock.available);
     region.free();
   },

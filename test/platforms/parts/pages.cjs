@@ -30,10 +30,12 @@ module.exports = {
     region.free();
   },
 
-  'residency() tells what was populated'({ assert, Region, pageBytes, emulated }) {
-    if (emulated && pageBytes !== 4096) return; // the emulator answers in pages of the machine below it
+  'residency() tells what was populated'({ assert, Region, pageBytes, emulated, windows }) {
+    // An emulator ignores the advice to populate, and answers in pages of the machine below it.
+    if (emulated && !windows && pageBytes !== 4096) return;
     const region = Region.map('1MiB');
     region.populate();
+    if (emulated) region.bytes.fill(1);
     const { residentBytes, pages, pageBytes: told } = region.residency();
     assert.deepEqual([residentBytes, pages.length, told], [1024 * KIB, (1024 * KIB) / pageBytes, pageBytes]);
     const part = region.residency({ offset: 5, length: pageBytes });
@@ -105,7 +107,7 @@ module.exports = {
     bytes.fill(8);
     region.protect('none');
     assert.ok(isZero(bytes));
-    bytes.fill(1);
+    if (bytes.length > 0) bytes.fill(1);
     region.protect('readwrite');
     assert.equal(region.bytes[100], 8);
     region.free();

