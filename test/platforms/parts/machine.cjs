@@ -22,7 +22,11 @@ module.exports = {
     const region = Region.map('64KiB');
     region.populate();
     // Without the call the nodes may still be read from /proc.
-    if (found.numaQuery.available) assert.equal(codeOf(() => region.nodes()), 'none');
+    if (found.numaQuery.available)
+      assert.equal(
+        codeOf(() => region.nodes()),
+        'none',
+      );
     assert.equal(codeOf(() => region.lock()) === 'none', found.lock.available);
     region.free();
   },
