@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../core';
-import { explain, FEATURES, type FeatureName, isFailure, native } from './native';
+import { explain, FEATURES, type FeatureName, isFailure, machineFacts, native } from './native';
 
 /** One thing that the machine, the kernel, its limits and this Node.js can do together, or why not. */
 export interface Capability {
@@ -16,6 +16,7 @@ export interface Capability {
 
 export type Capabilities = Readonly<Record<FeatureName | 'sharedCarrier', Capability>>;
 
+// For Linux; elsewhere the hint of the failure is all there is.
 const FIXES: Partial<Record<FeatureName, string>> = {
   hugePages2MiB: 'echo 64 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages',
   hugePages1GiB:
@@ -49,7 +50,7 @@ function tryOne(name: FeatureName): Capability {
     name,
     available: false,
     reason: hugePool && code === 'ERR_MEMORY_OUT_OF_MEMORY' ? 'no page of this size is free in the pool' : reason,
-    fix: FIXES[name] ?? hint ?? '',
+    fix: (machineFacts().platform === 'linux' ? FIXES[name] : undefined) ?? hint ?? '',
     errno: result.errno,
     code: hugePool && code === 'ERR_MEMORY_OUT_OF_MEMORY' ? 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE' : code,
   });

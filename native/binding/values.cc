@@ -110,8 +110,11 @@ Napi::Value Failure(napi_env env, const Status& status) {
   if (napi_create_object(env, &object) != napi_ok) return Undefined(env);
   SetNumber(env, object, "failed", static_cast<double>(status.code));
   SetText(env, object, "call", status.call == nullptr ? "" : status.call);
-  SetNumber(env, object, "errno", status.error);
-  SetNumber(env, object, "detail", static_cast<double>(status.detail));
+  // Where the system counts its errors otherwise, its own number is the detail.
+  const int number = status.code == Code::kSystem ? platform::PortableErrno(status.error) : status.error;
+  const uint64_t own = number == status.error ? 0 : static_cast<uint32_t>(status.error);
+  SetNumber(env, object, "errno", number);
+  SetNumber(env, object, "detail", static_cast<double>(own != 0 ? own : status.detail));
   return Napi::Value(env, object);
 }
 

@@ -43,6 +43,8 @@ uint64_t MonotonicMs();
 // Fills `bytes` with unpredictable bytes.
 Status RandomBytes(void* out, size_t bytes);
 uint64_t ProcessId();
+// The number of a kSystem status in the numbers of errno.
+int PortableErrno(int error);
 // A symbol that the host program or its libraries export, or null: how newer Node functions are found at load.
 void* HostSymbol(const char* name);
 

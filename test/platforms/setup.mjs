@@ -145,7 +145,7 @@ function rootWine() {
   const root = process.env.NEBULA_MEMORY_WINE_ROOT;
   if (!root || process.getuid() !== 0) return undefined;
   const inside = '/var/tmp/nebula-memory-wine';
-  return describeWine(['chroot', root, 'env', 'HOME=/root'], join(root, inside), inside);
+  return describeWine(['chroot', root, 'env'], join(root, inside), inside);
 }
 
 function prepareWine({ words, folder, inside, major, version }) {

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, posix, sep } from 'node:path';
+import { foreignHostText } from './foreign-host';
 
 /** Reads /proc and /sys of this machine, or a copy of another machine's in a folder. No method throws. */
 export interface Sysroot {
@@ -20,6 +21,7 @@ export interface Sysroot {
  */
 export function openSysroot(root: string = '/'): Sysroot {
   const isHost = root === '/';
+  if (isHost && process.platform === 'win32') return foreignHost; // C:\\proc would be anybody's
   let realRoot: string | null | undefined;
 
   function locate(path: string): string | null {
@@ -48,6 +50,13 @@ export function openSysroot(root: string = '/'): Sysroot {
     },
   });
 }
+
+const foreignHost: Sysroot = Object.freeze({
+  root: '/',
+  readText: (path: string) => foreignHostText(posix.normalize(`/${path}`)),
+  list: () => [],
+  exists: () => false,
+});
 
 function readAll(path: string): string {
   const fd = openSync(path, 'r');

@@ -30,7 +30,10 @@ interface Verdict {
 
 const LOCK_CALLS = new Set(['mlock', 'mlock2', 'VirtualLock']);
 const NUMA_CALLS = new Set(['mbind', 'move_pages', 'get_mempolicy', 'sched_setaffinity']);
-const FILE_CALLS = new Set(['open', 'ftruncate', 'statx', 'fallocate', 'unlink', 'CreateFileW']);
+const FILE_CALLS = new Set([
+  ...['open', 'ftruncate', 'statx', 'fallocate', 'unlink'],
+  ...['CreateFile', 'CreateFileMapping', 'OpenFileMapping', 'SetFileInformationByHandle'],
+]);
 
 function ofLock(errno: number): Verdict {
   const hint = 'Raise the locked-memory limit (ulimit -l, LimitMEMLOCK=, --ulimit memlock=-1) or grant CAP_IPC_LOCK.';
@@ -105,6 +108,8 @@ function ofFile(errno: number): Verdict {
         reason: 'the file system is full',
         hint: 'Free space there, or enlarge it (a tmpfs: mount -o remount,size=…).',
       };
+    case ENOMEM:
+      return { code: 'ERR_MEMORY_OUT_OF_MEMORY', reason: 'the system has no memory for it' };
     case EFBIG:
     case EINVAL:
       return { code: 'ERR_MEMORY_TOO_LARGE', reason: 'the file system cannot hold a file of this size' };
@@ -145,6 +150,14 @@ function ofSystem(call: string, errno: number): Verdict {
     case EBUSY:
       return { code: 'ERR_MEMORY_SYSCALL', reason: 'the pages are busy', retryable: true };
     case EPERM:
+      if (call === 'AdjustTokenPrivileges') {
+        return {
+          code: 'ERR_MEMORY_PERMISSION',
+          reason: "the account lacks the right 'Lock pages in memory'",
+          hint: "Grant it (secpol.msc, Local Policies, User Rights Assignment, 'Lock pages in memory') and log on again.",
+        };
+      }
+      return { code: 'ERR_MEMORY_PERMISSION', reason: 'the system denied it' };
     case EACCES:
       return { code: 'ERR_MEMORY_PERMISSION', reason: 'the system denied it' };
     case ENOSYS:
@@ -156,6 +169,12 @@ function ofSystem(call: string, errno: number): Verdict {
     case EIO:
       return { code: 'ERR_MEMORY_SYSCALL', reason: 'the device reported an error' };
     case EINVAL:
+      if (call === 'VirtualAlloc') {
+        return { code: 'ERR_MEMORY_TOO_LARGE', reason: 'the size is beyond what the system can address' };
+      }
+      if (call === 'VirtualAllocExNuma') {
+        return { code: 'ERR_MEMORY_NUMA_UNAVAILABLE', reason: 'the node does not exist or has no memory' };
+      }
       return { code: 'ERR_MEMORY_SYSCALL', reason: 'the kernel does not accept it for this memory' };
     default:
       return { code: 'ERR_MEMORY_SYSCALL', reason: 'the system call failed' };
@@ -252,7 +271,8 @@ export function explain(failure: Failure): Verdict {
 export function failureError(failure: Failure, context: FailureContext): MemoryError {
   const { code, reason, hint, retryable } = ofCode(failure);
   const system = failure.failed === CODES.system;
-  const cause = system ? `: ${failure.call} failed with ${errnoName(failure.errno)}` : '';
+  const own = failure.detail === 0 ? '' : ` (system error ${failure.detail})`;
+  const cause = system ? `: ${failure.call} failed with ${errnoName(failure.errno)}${own}` : '';
   const limitBytes = failure.failed === CODES.range || failure.failed === CODES.tooLarge ? failure.detail : undefined;
   const details: ErrorDetails = {
     hint,

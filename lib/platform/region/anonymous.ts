@@ -1,9 +1,10 @@
-import { type ErrorCode, formatBytes, type MemoryError, memoryError } from '../../core';
+import { formatBytes, type MemoryError, memoryError } from '../../core';
 import { openSysroot, readHugePages } from '../machine';
 import {
   ADVICE,
   errnoName,
   explain,
+  type Failure,
   failureError,
   isFailure,
   machineFacts,
@@ -11,7 +12,7 @@ import {
   native,
 } from '../native';
 import { checkAvailable } from './available';
-import { checkNodeRoom, checkNodesExist, place, verifyNodes } from './numa-policy';
+import { checkNodeRoom, checkNodesExist, placeMapped, verifyNodes } from './numa-policy';
 import type { MapRequest } from './options';
 import { PlacementLog } from './placement';
 
@@ -52,8 +53,12 @@ function advise(
   return isFailure(result) ? { ...explain(result), errno: result.errno } : null;
 }
 
-/** Why a pool gave no pages, in its own numbers, and the command that enlarges it. */
-export function explainPool(pageBytes: number, bytes: number): { reason: string; fix: string } {
+/** Why there are no huge pages: a Linux pool in its own numbers, with the command that enlarges it. */
+export function explainPool(pageBytes: number, bytes: number, failure: Failure): { reason: string; fix: string } {
+  if (machineFacts().platform !== 'linux') {
+    const { reason, hint } = explain(failure);
+    return { reason, fix: hint ?? '' };
+  }
   const pool = readHugePages(openSysroot()).pools.find((candidate) => candidate.pageBytes === pageBytes);
   const size = formatBytes(pageBytes);
   if (pool === undefined) return { reason: `this machine has no huge pages of ${size}`, fix: '' };
@@ -68,9 +73,9 @@ export function explainPool(pageBytes: number, bytes: number): { reason: string;
 function tryHugetlb(step: '2MiB' | '1GiB', request: MapRequest, log: PlacementLog): NativeHolder | null {
   const pageBytes = HUGE_BYTES[step];
   const wanted = `${step} pages`;
-  const miss = (code: ErrorCode, errno: number): null => {
-    const { reason, fix } = explainPool(pageBytes, request.bytes);
-    log.miss(wanted, code, reason, fix, errno);
+  const miss = (failure: Failure): null => {
+    const { reason, fix } = explainPool(pageBytes, request.bytes, failure);
+    log.miss(wanted, 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', reason, fix, failure.errno);
     return null;
   };
   if (request.guard) {
@@ -78,14 +83,14 @@ function tryHugetlb(step: '2MiB' | '1GiB', request: MapRequest, log: PlacementLo
     return null;
   }
   const made = native().mapAnonymous(request.bytes, 0, pageBytes, false, request.numa?.nodes[0] ?? -1);
-  if (isFailure(made)) return miss('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', made.errno);
-  if (request.numa !== null) place(made, request.numa, request.bytes, log);
+  if (isFailure(made)) return miss(made);
+  if (request.numa !== null) placeMapped(made, request.numa, request.bytes, log);
   // Always now: a huge page that is missing at the first touch is a signal and not an error.
   const populated = native().populate(made, 0, request.bytes);
   if (isFailure(populated)) {
     native().release(made, false, false, false);
     log.numa = null;
-    return miss('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', populated.errno);
+    return miss(populated);
   }
   log.pages = step;
   log.pageBytes = pageBytes;
@@ -126,7 +131,7 @@ function tryTransparent(request: MapRequest, log: PlacementLog): NativeHolder | 
     return miss('they are switched off; with populate: true they can be collapsed all the same', fix);
   const holder = mapBase(request, transparentHugeBytes);
   try {
-    if (request.numa !== null) place(holder, request.numa, request.bytes, log);
+    if (request.numa !== null) placeMapped(holder, request.numa, request.bytes, log);
     const refused = advise(holder, request.bytes, 'hugepage');
     if (refused !== null && !request.populate) {
       miss(refused.reason, fix, refused.errno);
@@ -159,7 +164,7 @@ function mapOnBase(request: MapRequest, log: PlacementLog): NativeHolder {
   const holder = mapBase(request, 0);
   try {
     if (request.pages === 'base') advise(holder, request.bytes, 'nohugepage'); // a kernel without huge pages refuses: fine
-    if (request.numa !== null) place(holder, request.numa, request.bytes, log);
+    if (request.numa !== null) placeMapped(holder, request.numa, request.bytes, log);
     if (request.populate) populate(holder, request, log);
     return holder;
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   explain,
   type Failure,
   isFailure,
+  machineFacts,
   type NativeHolder,
   native,
   POLICIES,
@@ -41,6 +42,7 @@ export function onlineNodes(root: Sysroot = openSysroot()): number[] {
 /** @throws ERR_MEMORY_NUMA_UNAVAILABLE naming the nodes that exist */
 export function checkNodesExist(where: string, request: NumaRequest): void {
   if (request.nodes.length === 0) return;
+  if (machineFacts().platform === 'windows') return; // no list to read: mapping answers for itself
   const online = onlineNodes();
   const absent = request.nodes.filter((node) => !online.includes(node));
   if (absent.length === 0) return;
@@ -175,6 +177,14 @@ export function place(holder: NativeHolder, request: NumaRequest, byteLength: nu
   }
   const { code, reason, hint } = explain(failure);
   log.miss(`numa ${request.text}`, code, reason, hint ?? '', failure.errno);
+}
+
+/** For private memory, whose first node was given to the system when it was mapped: all that Windows can do. */
+export function placeMapped(holder: NativeHolder, request: NumaRequest, byteLength: number, log: PlacementLog): void {
+  const { policy, nodes } = request;
+  const given = machineFacts().platform === 'windows' && nodes.length === 1;
+  if (given && (policy === 'preferred' || policy === 'bind')) log.numa = request.text;
+  else place(holder, request, byteLength, log);
 }
 
 /** Before population: is there room on the nodes? Notes it when not. */

@@ -144,8 +144,9 @@ function makeHugeShared(pages: '2MiB' | '1GiB', request: SharedRequest, log: Pla
   }
   if (!isFailure(made)) native().release(made, false, false, false);
   log.numa = null;
-  const { reason, fix } = explainPool(pageBytes, bytes);
-  log.miss(`${pages} pages`, 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', reason, fix, isFailure(failure) ? failure.errno : 0);
+  if (!isFailure(failure)) return null; // never: both were had
+  const { reason, fix } = explainPool(pageBytes, bytes, failure);
+  log.miss(`${pages} pages`, 'ERR_MEMORY_HUGE_PAGES_UNAVAILABLE', reason, fix, failure.errno);
   return null;
 }
 

@@ -33,6 +33,8 @@ void* AllocateZeros(uint64_t bytes, uint64_t align) {
 
 }  // namespace
 
+int PortableErrno(int error) { return error; }
+
 const Capabilities& GetCapabilities() {
   static constexpr Capabilities kFacts = {kPageBytes, kPageBytes, 0, 0, false, false, false, false, "fallback"};
   return kFacts;

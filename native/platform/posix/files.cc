@@ -9,6 +9,8 @@
 
 namespace nebula::platform {
 
+int PortableErrno(int error) { return error; }
+
 Status OpenFile(const OpenRequest& request, File* out) {
   int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // non-blocking: opening a FIFO must not hang the process
   flags |= request.write ? O_RDWR : O_RDONLY;

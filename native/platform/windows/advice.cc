@@ -25,6 +25,9 @@ constinit windows_os::Late<IncludeFunction> late_include{L"kernel32.dll", "WerUn
 // Ranges left out of error reports. Windows keeps them in a short list of its own, so a freed one must be taken out.
 std::atomic<uint32_t> g_excluded{0};
 
+// Asking page by page takes milliseconds a gigabyte, and most processes never lock anything.
+std::atomic<bool> g_ever_locked{false};
+
 Status Prefetch(void* address, uint64_t bytes) {
   auto* prefetch = late_prefetch.Get();
   if (prefetch == nullptr) return Fail(Code::kUnsupported, "PrefetchVirtualMemory");
@@ -89,6 +92,7 @@ bool QueryBatch(uintptr_t at, size_t count, uint64_t page_bytes, PageInformation
 namespace windows_os {
 
 bool AnyLocked(uintptr_t begin, uintptr_t end) {
+  if (!g_ever_locked.load(std::memory_order_acquire)) return false;
   const uint64_t page_bytes = GetCapabilities().page_bytes;
   PageInformation pages[kBatch];
   for (uintptr_t at = begin; at < end;) {
@@ -164,6 +168,7 @@ Status Populate(void* address, uint64_t bytes, uint64_t page_bytes) {
 // It is raised as needed and never lowered: other code of the process may have counted on it meanwhile.
 Status LockPages(void* address, uint64_t bytes, bool on_fault) {
   if (on_fault) return Fail(Code::kUnsupported, "VirtualLock");
+  g_ever_locked.store(true, std::memory_order_release);
   for (int tries = 0; tries < 4; ++tries) {
     if (VirtualLock(address, bytes)) return Ok();
     const Status refused = LastFailure("VirtualLock");

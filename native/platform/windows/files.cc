@@ -29,7 +29,7 @@ Status StatSection(File file, FileInfo* out) {
     return SystemFailure("NtQuerySection", ERROR_INVALID_HANDLE);
   }
   // A section has no number of its own that a process could read.
-  *out = FileInfo{static_cast<uint64_t>(found.bytes.QuadPart), 0, false, false};
+  *out = FileInfo{static_cast<uint64_t>(found.bytes.QuadPart), 0, true, false};
   return Ok();
 }
 

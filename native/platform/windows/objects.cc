@@ -92,8 +92,8 @@ Status MapPlanned(const ObjectRequest& request, const ViewPlan& plan, uint64_t b
   const bool can_cut = map != nullptr && windows_os::AllocationAround(at, &around_begin, &around_end) &&
                        windows_os::CutPlaceholder(at, at + request.bytes);
   if (!can_cut) return Fail(Code::kUnsupported, "MapViewOfFile3");
-  *out = map(plan.section, GetCurrentProcess(), request.at, request.offset, request.bytes,
-             windows_os::kReplacePlaceholder, plan.page_protect, nullptr, 0);
+  *out = map(plan.section, GetCurrentProcess(), request.at, request.offset, bytes, windows_os::kReplacePlaceholder,
+             plan.page_protect, nullptr, 0);
   if (*out != nullptr) return Ok();
   const Status failed = LastFailure("MapViewOfFile3");
   windows_os::JoinPlaceholders(around_begin, around_end);

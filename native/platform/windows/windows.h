@@ -51,7 +51,7 @@ inline bool IsWritable(const Piece& piece) {
          (piece.protect & (PAGE_READWRITE | PAGE_WRITECOPY)) != 0;
 }
 
-// True when some page of the range is held by LockPages().
+// True when some page of the range is held by LockPages(); quick while nothing ever was.
 bool AnyLocked(uintptr_t begin, uintptr_t end);
 
 // Makes a placeholder of exactly [begin, end), cut out of the larger one around it. False: not a placeholder.

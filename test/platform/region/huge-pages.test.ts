@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { memory, Region } from '../../../lib/platform';
 import { codeOf, MIB, PAGE, smapsAt, thrown, withHolder } from './support';
 
@@ -9,23 +11,53 @@ const WANTED = 8;
 const readNumber = (file: string): number => Number(readFileSync(file, 'latin1').trim());
 const free = (): number => readNumber('/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages');
 
-let before: number | null = null;
+const LOCK = join(tmpdir(), 'nebula-memory-huge-pool.lock');
+
+/** The pool belongs to the machine: another run of this file, in another checkout, waits for its turn. */
+function lockPool(): void {
+  for (let tries = 0; tries < 1000; tries += 1) {
+    try {
+      writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    try {
+      process.kill(readNumber(LOCK), 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') rmSync(LOCK, { force: true }); // its owner is gone
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
+  throw new Error(`${LOCK} is held by another run`);
+}
+
+let before = 0;
 let obstacle = '';
 try {
-  before = readNumber(POOL);
-  writeFileSync(POOL, `${before}\n`);
+  accessSync(POOL, constants.W_OK);
 } catch (error) {
   obstacle = `the pool of huge pages cannot be changed here: ${(error as Error).message}`;
 }
 if (obstacle !== '') console.warn(`skipped: ${obstacle}`);
+else {
+  beforeAll(() => {
+    lockPool();
+    before = readNumber(POOL);
+  });
+  afterAll(() => {
+    writeFileSync(POOL, `${before}\n`);
+    rmSync(LOCK, { force: true });
+  });
+}
 const withPool = obstacle === '' ? describe : describe.skip;
 
 withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
   beforeAll(() => {
-    writeFileSync(POOL, `${(before ?? 0) + WANTED}\n`);
+    writeFileSync(POOL, `${before + WANTED}\n`);
     if (free() < WANTED) throw new Error(`the kernel found no ${WANTED} free huge pages`);
   });
-  afterAll(() => writeFileSync(POOL, `${before ?? 0}\n`));
+  afterAll(() => writeFileSync(POOL, `${before}\n`));
 
   it('maps them, and the kernel says so', () => {
     const unused = free();
@@ -118,7 +150,7 @@ withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
 
 withPool('with an empty pool', () => {
   beforeAll(() => writeFileSync(POOL, '0\n'));
-  afterAll(() => writeFileSync(POOL, `${before ?? 0}\n`));
+  afterAll(() => writeFileSync(POOL, `${before}\n`));
 
   it('says why, and the command is the one that helps', () => {
     {

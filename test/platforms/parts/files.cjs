@@ -91,7 +91,7 @@ module.exports = {
   }),
 
   'remap() lengthens a shared file, and protect() moves it': withFile((tools, path) => {
-    const { assert, Region, codeOf, notes } = tools;
+    const { assert, Region, codeOf, notes, windows } = tools;
     writeFileSync(path, Buffer.alloc(64 * KIB, 3));
     const region = Region.mapFile(path, { mode: 'shared' });
     const { bytes } = region;
@@ -101,13 +101,26 @@ module.exports = {
       assert.deepEqual([bytes.length, region.bytes[5], region.byteLength], [0, 3, 128 * KIB]);
       assert.equal(statSync(path).size, 128 * KIB);
     } else {
-      assert.equal(grown, 'ERR_MEMORY_UNSUPPORTED');
+      // Wine before 10 has the call that moves views in name only.
+      assert.ok(windows && ['ERR_MEMORY_UNSUPPORTED', 'ERR_MEMORY_SYSCALL'].includes(grown), grown);
       assert.equal(region.bytes[5], 3);
     }
     const moved = codeOf(() => region.protect('read'));
     notes.fileProtect = moved;
     const copy = new Uint8Array(1);
     region.read(5, copy);
+    assert.equal(copy[0], 3);
+    region.free();
+  }),
+
+  'protect() of a file that ends inside a page': withFile((tools, path) => {
+    const { assert, Region, codeOf, notes } = tools;
+    writeFileSync(path, Buffer.alloc(5000, 3));
+    const region = Region.mapFile(path, { mode: 'shared' });
+    assert.equal(region.bytes[4999], 3);
+    notes.partialProtect = codeOf(() => region.protect('read'));
+    const copy = new Uint8Array(1);
+    region.read(4999, copy);
     assert.equal(copy[0], 3);
     region.free();
   }),

@@ -1,0 +1,100 @@
+import { type ByteSize, checkOptions, describe, memoryError, parseBytes, type RegionProvider } from '../../core';
+import { Region } from '../../platform';
+
+/** Memory of somebody else's: the region is used and never freed by who takes it. */
+export interface RegionSource {
+  readonly region: Region;
+}
+
+/** Memory from a provider: acquired at construction and released to it by dispose(). */
+export interface ProviderSource {
+  readonly provider: RegionProvider<Region>;
+  /** At least this much; providers round up to their pages. */
+  readonly byteLength: ByteSize;
+}
+
+/** Where an allocator gets its memory: a size (private memory of its own), a region, or a provider. */
+export type MemorySource = ByteSize | RegionSource | ProviderSource;
+
+/** A region, how much of it may be used, and who lets go of it. Internal to the allocators. */
+export interface Backing {
+  readonly region: Region;
+  /** Usable bytes: the region's length. */
+  readonly byteLength: number;
+  /** The buffer over the whole region; null where one buffer cannot span it: take windows. */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer | null;
+  /** Lets go of the memory, unless it is somebody else's. Call once. */
+  release(): void;
+}
+
+function isSized(source: MemorySource): source is ByteSize {
+  return typeof source === 'number' || typeof source === 'string';
+}
+
+function spanning(region: Region): ArrayBuffer | SharedArrayBuffer | null {
+  try {
+    return region.buffer;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ERR_MEMORY_TOO_LARGE') return null;
+    throw error;
+  }
+}
+
+function backingOf(region: Region, release: () => void): Backing {
+  try {
+    return { region, byteLength: region.byteLength, buffer: spanning(region), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Takes memory from a provider. @throws what the provider throws */
+export function backingFrom(provider: RegionProvider<Region>, byteLength: number): Backing {
+  const region = provider.acquire(byteLength);
+  return backingOf(region, () => provider.release(region));
+}
+
+/** True for what has the methods of a provider. */
+export function isProvider(value: unknown): value is RegionProvider<Region> {
+  const shape = value as Partial<RegionProvider> | null | undefined;
+  return typeof shape?.acquire === 'function' && typeof shape.release === 'function';
+}
+
+/**
+ * Opens the memory that a user named.
+ *
+ * @param where the constructor as the user knows it
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for no source, ERR_MEMORY_OUT_OF_RANGE for size 0, ERR_MEMORY_FREED for a freed
+ *   region, and what mapping throws
+ */
+export function openSource(where: string, source: MemorySource): Backing {
+  if (isSized(source)) {
+    const region = Region.map(parseBytes(source, `${where}: byteLength`, { minBytes: 1 }));
+    return backingOf(region, () => region.free());
+  }
+  const given: Partial<RegionSource & ProviderSource> = checkOptions(where, source as RegionSource & ProviderSource, [
+    'region',
+    'provider',
+    'byteLength',
+  ]);
+  if (given.region !== undefined && given.provider === undefined && given.byteLength === undefined) {
+    if (!(given.region instanceof Region)) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `${where}: region must be a Region, got ${describe(given.region)}`,
+      );
+    }
+    if (given.region.state === 'freed') {
+      throw memoryError('ERR_MEMORY_FREED', `${where}: the region was freed before`);
+    }
+    return backingOf(given.region, () => {});
+  }
+  if (given.region === undefined && given.byteLength !== undefined && isProvider(given.provider)) {
+    return backingFrom(given.provider, parseBytes(given.byteLength, `${where}: byteLength`, { minBytes: 1 }));
+  }
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: memory must be a size, { region } or { provider, byteLength }, got ${describe(source)}`,
+  );
+}
