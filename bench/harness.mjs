@@ -55,12 +55,40 @@ export function timed(operations, loop) {
 }
 
 /**
+ * As timed(), but looks at the clock after every `batch` operations too. `value`: the mean of an operation; `p50` and
+ * `p99`: of the batches, per operation. `loop(first, count)` runs `count` operations.
+ */
+export function timedInBatches(operations, batch, loop) {
+  const batches = Math.max(1, Math.floor(operations / batch));
+  const samples = new Float64Array(batches);
+  const start = performance.now();
+  let before = start;
+  for (let i = 0; i < batches; i += 1) {
+    loop(i * batch, batch);
+    const after = performance.now();
+    samples[i] = ((after - before) * 1e6) / batch;
+    before = after;
+  }
+  samples.sort();
+  const at = (share) => samples[Math.min(batches - 1, Math.floor(batches * share))];
+  return { value: ((before - start) * 1e6) / (batches * batch), p50: at(0.5), p99: at(0.99) };
+}
+
+/**
  * Runs every variant once in a round, each round beginning with another one; the first round warms up and is not
  * counted. A variant is `{name, run}`, and `run()` gives one number in the benchmark's unit, or an object with
  * `value` and further numbers.
  */
 export async function interleave(variants, rounds) {
-  const rows = variants.map(({ name }) => ({ name, samples: [], gcMs: [], gcCount: [], rssMiB: [], more: {} }));
+  const rows = variants.map(({ name }) => ({
+    name,
+    samples: [],
+    gcMs: [],
+    gcCount: [],
+    gcLongestMs: [],
+    rssMiB: [],
+    more: {},
+  }));
   for (let round = -1; round < rounds; round += 1) {
     for (let step = 0; step < variants.length; step += 1) {
       const at = (step + round + 1) % variants.length;
@@ -70,24 +98,26 @@ export async function interleave(variants, rounds) {
       nebula.memory.drainQuarantine({ all: true });
       const collector = watchCollector();
       const result = await variants[at].run();
-      const { totalMs, count } = await collector.stop();
+      const { totalMs, count, longestMs } = await collector.stop();
       if (round < 0) continue;
       const { value, ...more } = typeof result === 'number' ? { value: result } : result;
       const row = rows[at];
       row.samples.push(value);
       row.gcMs.push(totalMs);
       row.gcCount.push(count);
+      row.gcLongestMs.push(longestMs);
       row.rssMiB.push(residentBytes() / MIB);
       for (const [key, number] of Object.entries(more)) (row.more[key] ??= []).push(number);
     }
   }
-  return rows.map(({ name, samples, gcMs, gcCount, rssMiB, more }) => ({
+  return rows.map(({ name, samples, gcMs, gcCount, gcLongestMs, rssMiB, more }) => ({
     name,
     median: median(samples),
     least: Math.min(...samples),
     most: Math.max(...samples),
     gcMs: median(gcMs),
     gcCount: median(gcCount),
+    gcLongestMs: Math.max(...gcLongestMs),
     rssMiB: median(rssMiB),
     ...Object.fromEntries(Object.entries(more).map(([key, numbers]) => [key, median(numbers)])),
     samples,

@@ -29,10 +29,20 @@ function table(rows) {
 function print({ name, title, unit, rows, claims, notes, extra = {} }) {
   console.log(`\n${name}: ${title}`);
   const keys = Object.keys(extra);
-  const head = ['', `median ${unit}`, 'least', 'most', 'GC ms', 'GCs', 'RSS MiB', ...keys.map((key) => extra[key])];
+  const head = [
+    '',
+    `median ${unit}`,
+    'least',
+    'most',
+    'GC ms',
+    'GCs',
+    'GC max ms',
+    'RSS MiB',
+    ...keys.map((key) => extra[key]),
+  ];
   const cells = rows.map((row) => [
     `  ${row.name}`,
-    ...[row.median, row.least, row.most, row.gcMs, row.gcCount, row.rssMiB, ...keys.map((key) => row[key])].map(digits),
+    ...['median', 'least', 'most', 'gcMs', 'gcCount', 'gcLongestMs', 'rssMiB', ...keys].map((key) => digits(row[key])),
   ]);
   console.log(table([head, ...cells]));
   for (const { text, reached, sign, target, met } of claims) {

@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../core';
-import { COMMANDS, type CommandInfo, type FlagInfo, SECTIONS, type SectionName } from './commands';
+import { nearest, parseBytes } from '../core';
+import {
+  COMMANDS,
+  type CommandInfo,
+  type FlagInfo,
+  REPLAY_ALLOCATORS,
+  type ReplayAllocator,
+  SECTIONS,
+  type SectionName,
+} from './commands';
 import { UsageError } from './errors';
 
 /** A checked command line. */
@@ -20,6 +28,13 @@ export interface Arguments {
   readonly width: number | null;
   readonly sysroot: string | null;
   readonly failOn: 'warn' | 'error';
+  /** Files that the command names, in its order. */
+  readonly files: readonly string[];
+  /** Null: that of the log. */
+  readonly allocator: ReplayAllocator | null;
+  readonly capacityBytes: number | null;
+  readonly blockBytes: number | null;
+  readonly check: boolean;
 }
 
 const VERSION: FlagInfo = { name: 'version', help: 'the version of this package' };
@@ -61,6 +76,11 @@ export function readArguments(argv: readonly string[]): Arguments {
     width: readWidth(flags.get('width'), command),
     sysroot: textOf(flags.get('sysroot')),
     failOn: pick(flags.get('fail-on'), ['warn', 'error'] as const, 'error'),
+    files: readOperands(command, words.slice(1), flags),
+    allocator: REPLAY_ALLOCATORS.find((kind) => kind === flags.get('allocator')) ?? null,
+    capacityBytes: readSize('capacity', flags, command),
+    blockBytes: readSize('block', flags, command),
+    check: flags.has('check'),
   };
 }
 
@@ -85,7 +105,7 @@ function findCommand(word: string): CommandInfo {
 function readWords(command: CommandInfo | null, words: readonly string[]): Pick<Arguments, 'section' | 'topic'> {
   const [word, extra] = words;
   const isHelp = command?.name === 'help';
-  if (word === undefined) return { section: null, topic: null };
+  if (word === undefined || command?.operands !== undefined) return { section: null, topic: null };
   if (extra !== undefined) throw new UsageError(`one word too many: ${quote(extra)}.`, command?.name);
   if (isHelp) return { section: null, topic: findCommand(word) };
   if (command === null || command.sections.length === 0) {
@@ -96,6 +116,31 @@ function readWords(command: CommandInfo | null, words: readonly string[]): Pick<
   const names = SECTIONS.map((one) => one.name);
   const list = `Sections: ${names.join(', ')}.`;
   throw new UsageError(`unknown section ${quote(word)}${suggest(nearest(word, names))} ${list}`, command.name);
+}
+
+/** The words of a command that takes files, against its list of them. */
+function readOperands(
+  command: CommandInfo | null,
+  words: readonly string[],
+  flags: ReadonlyMap<string, unknown>,
+): string[] {
+  const operands = command?.operands;
+  if (operands === undefined || flags.has('help') || flags.has('version')) return [];
+  const extra = words[operands.length];
+  if (extra !== undefined) throw new UsageError(`one word too many: ${quote(extra)}.`, command?.name);
+  return operands.flatMap((operand, index) => {
+    const word = words[index];
+    const isFile = operand === operand.toUpperCase();
+    if (word === undefined || word === '') {
+      throw new UsageError(
+        `${command?.name} needs ${isFile ? operand : quote(operand)}: ${command?.usage}.`,
+        command?.name,
+      );
+    }
+    if (isFile) return [word];
+    if (word === operand) return [];
+    throw new UsageError(`unknown word ${quote(word)}${suggest(operand)}`, command?.name);
+  });
 }
 
 interface OptionToken {
@@ -118,9 +163,9 @@ function readFlag(
     throw new UsageError(`unknown flag ${quote(rawName)}${suggest(guess && `--${guess}`)}`, command?.name);
   }
   if (!allowed.includes(name)) {
-    const owners = COMMANDS.filter((one) => one.flags.includes(flag)).map((one) => one.name);
+    const owners = COMMANDS.filter((one) => one.flags.some((own) => own.name === name)).map((one) => one.name);
     throw new UsageError(
-      `--${name} is a flag of ${owners.join(' and ')}, ${command === null ? 'and no command was named' : `not of ${command.name}`}.`,
+      `--${name} is a flag of ${enumerate(owners)}, ${command === null ? 'and no command was named' : `not of ${command.name}`}.`,
       command?.name,
     );
   }
@@ -149,12 +194,27 @@ function readWidth(value: string | true | undefined, command: CommandInfo | null
   );
 }
 
+function readSize(name: string, flags: ReadonlyMap<string, string | true>, command: CommandInfo | null): number | null {
+  const value = flags.get(name);
+  if (typeof value !== 'string') return null;
+  try {
+    return parseBytes(value, `--${name}`, { minBytes: 1 });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}.`, command?.name);
+  }
+}
+
 function pick<T extends string>(value: string | true | undefined, choices: readonly T[], otherwise: T): T {
   return choices.find((choice) => choice === value) ?? otherwise;
 }
 
 function textOf(value: string | true | undefined): string | null {
   return typeof value === 'string' ? value : null;
+}
+
+function enumerate(words: readonly string[]): string {
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
 }
 
 function suggest(guess: string | undefined): string {

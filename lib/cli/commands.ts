@@ -15,11 +15,13 @@ export interface SectionInfo {
 }
 
 export interface CommandInfo {
-  readonly name: 'probe' | 'doctor' | 'help';
+  readonly name: 'probe' | 'doctor' | 'replay' | 'leaks' | 'help';
   readonly usage: string;
   readonly help: string;
   readonly examples: readonly (readonly [line: string, meaning: string])[];
   readonly sections: readonly SectionInfo[];
+  /** Words that must follow: in capitals what the user names, else the word itself. */
+  readonly operands?: readonly string[];
   readonly flags: readonly FlagInfo[];
 }
 
@@ -53,6 +55,11 @@ const COMMON_FLAGS: readonly FlagInfo[] = [
   { name: 'quiet', help: 'facts only: no hints and no fixes' },
   { name: 'help', help: 'this text' },
 ];
+
+/** What `replay` can play a log on. */
+export const REPLAY_ALLOCATORS = ['bump', 'stack', 'block', 'heap', 'system'] as const;
+
+export type ReplayAllocator = (typeof REPLAY_ALLOCATORS)[number];
 
 export const COMMANDS: readonly CommandInfo[] = [
   {
@@ -93,6 +100,44 @@ export const COMMANDS: readonly CommandInfo[] = [
     ],
   },
   {
+    name: 'replay',
+    usage: 'replay FILE [flags]',
+    help: 'play a recorded log of allocations on an allocator and compare the counters',
+    examples: [
+      ['replay app.csv', 'on the allocator that it was recorded with'],
+      ['replay app.csv --allocator heap --capacity 256MiB', 'what a heap would have done'],
+      ['replay app.csv --check', 'exit code 3 when a counter differs from the recorded one'],
+    ],
+    sections: [],
+    operands: ['FILE'],
+    flags: [
+      {
+        name: 'allocator',
+        value: 'KIND',
+        choices: REPLAY_ALLOCATORS,
+        fallback: 'the recorded one, else heap',
+        help: 'bump, stack, block, heap or system',
+      },
+      { name: 'capacity', value: 'SIZE', fallback: 'the recorded one, else what the log needs', help: 'its memory' },
+      { name: 'block', value: 'SIZE', fallback: 'the largest request', help: 'size of the blocks of block' },
+      { name: 'check', help: 'exit with 3 when a counter differs from the recorded one' },
+      JSON_FLAG,
+      ...COMMON_FLAGS.filter((flag) => flag.name !== 'sysroot'),
+    ],
+  },
+  {
+    name: 'leaks',
+    usage: 'leaks diff BEFORE AFTER [flags]',
+    help: 'compare two leak reports of a TrackedAllocator by place, what grew first',
+    examples: [
+      ['leaks diff before.json after.json', 'which code holds more than before'],
+      ['leaks diff before.json after.json --json', 'the same, for programs'],
+    ],
+    sections: [],
+    operands: ['diff', 'BEFORE', 'AFTER'],
+    flags: [JSON_FLAG, ...COMMON_FLAGS.filter((flag) => flag.name !== 'sysroot')],
+  },
+  {
     name: 'help',
     usage: 'help [command]',
     help: 'explain a command',
@@ -106,6 +151,6 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [0, 'done'],
   [1, 'it failed while running'],
   [2, 'wrong usage'],
-  [3, 'doctor found something as bad as --fail-on'],
+  [3, 'doctor found something as bad as --fail-on, replay --check a difference, leaks diff growth'],
   [4, 'not to be had on this machine'],
 ];

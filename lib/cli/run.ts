@@ -4,7 +4,7 @@ import { explainError, UnsupportedError, UsageError } from './errors';
 import { type Surroundings, viewOf } from './output';
 import { packageVersion } from './version';
 
-/** Runs one command line and returns its exit code: 0 done, 1 failed, 2 usage, 3 findings, 4 unsupported here. */
+/** Runs one command line and returns its exit code: 0 done, 1 failed, 2 usage, 3 findings or differences, 4 unsupported here. */
 export function run(argv: readonly string[], around: Surroundings): number {
   try {
     return dispatch(readArguments(argv), around);
@@ -29,6 +29,14 @@ function dispatch(args: Arguments, around: Surroundings): number {
   if (command.name === 'doctor') {
     const { doctor } = require('./doctor') as typeof import('./doctor');
     return doctor(args, around);
+  }
+  if (command.name === 'replay') {
+    const { replay } = require('./replay') as typeof import('./replay');
+    return replay(args, around);
+  }
+  if (command.name === 'leaks') {
+    const { leaks } = require('./leaks') as typeof import('./leaks');
+    return leaks(args, around);
   }
   const { probe } = require('./probe') as typeof import('./probe');
   return probe(args, around);

@@ -1,4 +1,5 @@
 export type { Capabilities, Capability } from './capabilities';
+export { type EnvironmentIdentity, environments, parseProcessStat } from './environments';
 export * from './machine';
 export { memory, type QuarantineOptions } from './memory';
 export {

@@ -7,6 +7,8 @@ namespace nebula::binding {
 namespace {
 
 std::atomic<uint64_t> g_next_serial{1};
+platform::Mutex g_running_lock;
+Environment* g_running = nullptr;
 
 // The public head of libuv's uv_loop_t, fixed for all of libuv 1. Its header does not come with Node-API's.
 struct LoopHead {
@@ -49,13 +51,38 @@ bool Environment::Start(napi_env env) {
   // The data outlives finalizers, which Node runs before and after the hook; it is small and stays.
   if (napi_set_instance_data(env, created, nullptr, nullptr) != napi_ok) return false;
   region::EnvironmentStarted(created->serial_);
-  return napi_add_env_cleanup_hook(env, &Cleanup, created) == napi_ok;
+  created->Enter();
+  if (napi_add_env_cleanup_hook(env, &Cleanup, created) == napi_ok) return true;
+  created->Leave();
+  return false;
 }
 
 void Environment::Cleanup(void* data) {
   auto* environment = static_cast<Environment*>(data);
   environment->loop_ = nullptr;  // the loop goes before the last finalizers do
+  environment->Leave();
   region::EnvironmentEnded(environment->serial_);
+}
+
+void Environment::Enter() {
+  platform::MutexGuard guard(g_running_lock);
+  after_ = g_running;
+  if (after_ != nullptr) after_->before_ = this;
+  g_running = this;
+}
+
+void Environment::Leave() {
+  platform::MutexGuard guard(g_running_lock);
+  (before_ == nullptr ? g_running : before_->after_) = after_;
+  if (after_ != nullptr) after_->before_ = before_;
+}
+
+bool Environment::Alive(uint64_t serial) {
+  platform::MutexGuard guard(g_running_lock);
+  for (const Environment* candidate = g_running; candidate != nullptr; candidate = candidate->after_) {
+    if (candidate->serial_ == serial) return true;
+  }
+  return false;
 }
 
 bool Environment::Idle() const {

@@ -203,7 +203,7 @@ Napi::Value Release(const Napi::CallbackInfo& info) {
     const Status released =
         region::Release(holder->id, claimed, detached, Environment::Of(env)->caller(), &corrupted, settled);
     if (!released.ok()) return Failure(env, released);
-    holder->open = false;
+    LetGo(env, holder);
     return BooleanOf(env, corrupted);
   });
 }

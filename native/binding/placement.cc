@@ -57,7 +57,10 @@ Napi::Value Migrate(const Napi::CallbackInfo& info) {
     if (!arguments.ok() || node >= platform::kMaxNodes) return BadArgument(info.Env());
     uint64_t moved = 0;
     const Status done = region::Migrate(holder->id, offset, length, static_cast<int>(node), &moved);
-    return done.ok() ? NumberOf(info.Env(), moved) : Failure(info.Env(), done);
+    if (done.ok()) return NumberOf(info.Env(), moved);
+    const Napi::Value failure = Failure(info.Env(), done);
+    SetNumber(info.Env(), failure, "moved", static_cast<double>(moved));
+    return failure;
   });
 }
 

@@ -75,6 +75,19 @@ Napi::Value TryFeature(const Napi::CallbackInfo& info) {
 // idle() -> true when no request of this event loop is in flight
 Napi::Value Idle(const Napi::CallbackInfo& info) { return BooleanOf(info.Env(), Environment::Of(info.Env())->Idle()); }
 
+// environmentSerial() -> the number of the calling thread's environment, which no other one of this process had or gets
+Napi::Value EnvironmentSerial(const Napi::CallbackInfo& info) {
+  return NumberOf(info.Env(), Environment::Of(info.Env())->serial());
+}
+
+// environmentAlive(serial) -> false once that environment runs no JavaScript any more, or when there was none
+Napi::Value EnvironmentAlive(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t serial = arguments.Size(0);
+  if (!arguments.ok()) return BadArgument(info.Env());
+  return BooleanOf(info.Env(), Environment::Alive(serial));
+}
+
 // drain(all) -> bytes of address space given back
 Napi::Value Drain(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
@@ -111,6 +124,8 @@ void ExportProcess(napi_env env, napi_value exports) {
   Export<Ranges>(env, exports, "ranges");
   Export<TryFeature>(env, exports, "tryFeature");
   Export<Idle>(env, exports, "idle");
+  Export<EnvironmentSerial>(env, exports, "environmentSerial");
+  Export<EnvironmentAlive>(env, exports, "environmentAlive");
   Export<Drain>(env, exports, "drain");
   Export<ConfigureQuarantine>(env, exports, "configureQuarantine");
   Export<ConfigureMappingLimit>(env, exports, "configureMappingLimit");

@@ -43,8 +43,18 @@ void SetBoolean(napi_env env, napi_value object, const char* name, bool value);
 void SetText(napi_env env, napi_value object, const char* name, const char* value);
 
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
+napi_value Call(napi_env env, napi_callback_info info) {
+  return Function(Napi::CallbackInfo(env, info));
+}
+
+// By Node-API itself: in a worker that is being terminated every call is refused, and the wrapper's way to tell, an
+// exception that cannot be thrown, would end the process.
+template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
 void Export(napi_env env, napi_value exports, const char* name) {
-  napi_set_named_property(env, exports, name, Napi::Function::New<Function>(env, name));
+  napi_value function = nullptr;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, &Call<Function>, nullptr, &function) == napi_ok) {
+    napi_set_named_property(env, exports, name, function);
+  }
 }
 
 }  // namespace nebula::binding

@@ -166,7 +166,9 @@ struct OpenRequest {
   bool create;       // make it when missing
   bool exclusive;    // with create: fail when present
 };
-Status OpenFile(const OpenRequest& request, File* out);
+// *created, where asked for: nothing of that name was there before.
+Status OpenFile(const OpenRequest& request, File* out, bool* created = nullptr);
+Status RemoveFile(const char* path);
 void CloseFile(File file);
 
 struct FileInfo {

@@ -13,6 +13,11 @@ platform::Backing BackingOf(const Region* region) {
   return region->huge_bytes != 0 ? platform::Backing::kHuge : platform::Backing::kAnonymous;
 }
 
+void UndoGrowth(File file, uint64_t grown_to, uint64_t before) {
+  platform::FileInfo info{};
+  if (platform::StatFile(file, &info).ok() && info.bytes == grown_to) platform::ResizeFile(file, before);
+}
+
 namespace {
 
 struct Placed {
@@ -57,9 +62,16 @@ Status MapPages(const Spec& spec, const Region* region, uint64_t bytes, Placed* 
   return Ok();
 }
 
-Status OpenFileFor(const Spec& spec, Region* region) {
+// What a failure has to take back of the file that it was to map.
+struct Touched {
+  bool created = false;
+  uint64_t grown_from = 0;
+  uint64_t grown_to = 0;  // 0 = not grown
+};
+
+Status OpenFileFor(const Spec& spec, Region* region, Touched* touched) {
   const platform::OpenRequest request{spec.path, spec.writable_file, spec.create, spec.exclusive};
-  const Status opened = platform::OpenFile(request, &region->file);
+  const Status opened = platform::OpenFile(request, &region->file, &touched->created);
   if (!opened.ok()) return opened;
   platform::FileInfo info{};
   const Status seen = platform::StatFile(region->file, &info);
@@ -77,6 +89,8 @@ Status OpenFileFor(const Spec& spec, Region* region) {
       if (!spec.extend) return Fail(Code::kRange, "file", info.bytes);
       const Status grown = platform::ResizeFile(region->file, end);
       if (!grown.ok()) return grown;
+      touched->grown_from = info.bytes;
+      touched->grown_to = end;
     }
     region->bytes = spec.bytes;
   }
@@ -147,7 +161,8 @@ Status MakePages(const Spec& spec, Region* region) {
   Status opened;
   region->bytes = spec.bytes;
   if (spec.kind == Kind::kAnonymous) region->huge_bytes = spec.huge_bytes;
-  if (spec.kind == Kind::kFile) opened = OpenFileFor(spec, region);
+  Touched touched;
+  if (spec.kind == Kind::kFile) opened = OpenFileFor(spec, region, &touched);
   if (spec.kind == Kind::kShared) opened = OpenSharedFor(spec, region);
   if (spec.kind == Kind::kFile || spec.kind == Kind::kShared) wanted = region->bytes;
   uint64_t mapped = 0;
@@ -179,7 +194,9 @@ Status MakePages(const Spec& spec, Region* region) {
     }
     // A name that was made here and leads to nothing usable would stay taken for ever.
     const bool named = spec.name != nullptr && !spec.open_existing && region->file != platform::kNoFile;
+    if (touched.grown_to != 0 && !touched.created) UndoGrowth(region->file, touched.grown_to, touched.grown_from);
     platform::CloseFile(region->file);
+    if (touched.created) platform::RemoveFile(spec.path);
     region->file = platform::kNoFile;
     if (named) platform::UnlinkNamedObject(spec.name);
     return opened;

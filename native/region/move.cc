@@ -16,6 +16,11 @@ struct Target {
 
 void Abandon(const Target& target) { platform::Unmap(target.outer, target.outer_bytes); }
 
+Status LockAgain(const Region* region, uint8_t* at) {
+  if (!region->locked) return Ok();
+  return platform::LockPages(at + region->lock_start, region->lock_end - region->lock_start, false);
+}
+
 // What was asked of the old pages must hold for pages mapped anew: secrets stay out of dumps, forks and swap. Moved
 // pages bring it with them.
 Status Dress(const Region* region, uint8_t* at, uint64_t bytes) {
@@ -27,8 +32,7 @@ Status Dress(const Region* region, uint8_t* at, uint64_t bytes) {
     const Status advised = platform::Advise(at, bytes, wanted[i]);
     if (!advised.ok()) return advised;
   }
-  if (!region->locked) return Ok();
-  return platform::LockPages(at + region->lock_start, region->lock_end - region->lock_start, false);
+  return LockAgain(region, at);
 }
 
 // Fresh pages of the region's own kind, then the old bytes copied: what is left when the kernel cannot move pages.
@@ -106,8 +110,20 @@ Status MovePagesAway(Region* region, uint64_t bytes, Target* target) {
     }
   }
   void* from = reinterpret_cast<void*>(region->range->base.load());
+  // Unlocked while it moves: the kernel goes on counting what is moved locked against the limit at the old place too.
+  if (region->locked) platform::UnlockPages(from, keep);
   const Status moved = platform::MoveKeepingZeros(from, keep, target->base);
-  if (moved.ok()) return moved;
+  if (moved.ok()) {
+    const Status locked = LockAgain(region, target->base);
+    if (locked.ok() || platform::MoveKeepingZeros(target->base, keep, from).ok()) {
+      if (!locked.ok()) LockAgain(region, static_cast<uint8_t*>(from));
+      if (!locked.ok()) Abandon(*target);
+      return locked;
+    }
+    region->locked = false;  // neither here nor there
+    return Ok();
+  }
+  LockAgain(region, static_cast<uint8_t*>(from));
   if (moved.code == Code::kUnsupported && !object) return CopyPages(region, keep, bytes, target);
   Abandon(*target);
   return moved;
@@ -195,8 +211,9 @@ Status Remap(Id id, uint64_t bytes, const Caller& caller) {
   uint64_t mapped = 0;
   if (bytes == 0 || !AlignUp(bytes, region->page_bytes, &mapped)) return Fail(Code::kInvalid, "mremap");
   const bool object = region->file != platform::kNoFile;
+  uint64_t grown_to = 0;
+  platform::FileInfo info{};
   if (object) {
-    platform::FileInfo info{};
     const Status seen = platform::StatFile(region->file, &info);
     if (!seen.ok()) return seen;
     const uint64_t end = region->file_offset + (region->kind == Kind::kShared ? mapped : bytes);
@@ -204,6 +221,7 @@ Status Remap(Id id, uint64_t bytes, const Caller& caller) {
       if (region->copy_on_write) return Fail(Code::kRange, "file", info.bytes);
       const Status grown = platform::ResizeFile(region->file, end);
       if (!grown.ok()) return grown;
+      grown_to = end;
     }
   }
   const bool seen = Seen(region->range);
@@ -222,7 +240,10 @@ Status Remap(Id id, uint64_t bytes, const Caller& caller) {
       region->mapped_bytes = mapped;
     } else {
       const Status moved = Relocate(region, mapped, caller);
-      if (!moved.ok()) return moved;
+      if (!moved.ok()) {
+        if (grown_to != 0) UndoGrowth(region->file, grown_to, info.bytes);
+        return moved;
+      }
     }
   }
   platform::MutexGuard guard(GetTable().lock);

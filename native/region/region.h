@@ -131,7 +131,8 @@ Status SetPolicy(Id id, uint64_t offset, uint64_t length, platform::Policy polic
                  bool move);
 // Node of each page in the rounded range, in steps of the region's page size; negative errno where there is none.
 Status QueryNodes(Id id, uint64_t offset, uint64_t length, int* out, uint64_t capacity, uint64_t* pages);
-// Moves every page in the range to `node`; *moved counts the pages that lie there afterwards.
+// Moves every page in the range to `node`; *moved counts the pages that lie there afterwards, also on failure: those
+// up to the batch that met it.
 Status Migrate(Id id, uint64_t offset, uint64_t length, int node, uint64_t* moved);
 
 // ---- waiting ---------------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ Status ChargeSplit(const Use& use, uint64_t bytes);
 Status MakePages(const Spec& spec, Region* region);
 // Where the pages of `region` lie relative to a fresh reservation of this many bytes.
 uint64_t GuardBytes(const Region* region);
+// After a failure: the file is as long as before, unless somebody else resized it meanwhile.
+void UndoGrowth(File file, uint64_t grown_to, uint64_t before);
 platform::Backing BackingOf(const Region* region);
 
 // canary.cc

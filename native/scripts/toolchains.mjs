@@ -4,7 +4,12 @@
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror=return-type', '-Wno-unused-parameter'];
 
-export const DEFINES = ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'];
+export const DEFINES = [
+  'NAPI_VERSION=8',
+  'NAPI_DISABLE_CPP_EXCEPTIONS',
+  'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  'NODE_ADDON_API_DISABLE_DEPRECATED',
+];
 
 const COMPILE = [
   '-O2',

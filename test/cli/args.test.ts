@@ -32,22 +32,42 @@ describe('reading a command line', () => {
     expect(args.command?.name).toBe('probe');
   });
 
+  test('knows files and sizes', () => {
+    const args = readArguments(['replay', '--allocator=block', 'app.csv', '--block', '4KiB', '--capacity', '1MiB']);
+    expect(args).toMatchObject({ files: ['app.csv'], allocator: 'block', blockBytes: 4096, capacityBytes: 2 ** 20 });
+    expect(readArguments(['leaks', 'diff', 'a.json', 'b.json']).files).toEqual(['a.json', 'b.json']);
+    expect(readArguments(['replay', '--help'])).toMatchObject({ files: [], help: true });
+  });
+
   test.each([
-    [['prob'], "unknown command 'prob'; did you mean 'probe'? Commands: probe, doctor, help."],
-    [['limits'], "unknown command 'limits'; did you mean 'probe limits'? Commands: probe, doctor, help."],
-    [['bench'], "unknown command 'bench'. Commands: probe, doctor, help."],
+    [['prob'], "unknown command 'prob'; did you mean 'probe'? Commands: probe, doctor, replay, leaks, help."],
+    [
+      ['limits'],
+      "unknown command 'limits'; did you mean 'probe limits'? Commands: probe, doctor, replay, leaks, help.",
+    ],
+    [['bench'], "unknown command 'bench'. Commands: probe, doctor, replay, leaks, help."],
     [['probe', 'nmua'], "unknown section 'nmua'; did you mean 'numa'?"],
     [['probe', '--jsno'], "unknown flag '--jsno'; did you mean '--json'?"],
     [['probe', '-j'], "unknown flag '-j'."],
     [['probe', 'numa', 'limits'], "one word too many: 'limits'."],
     [['doctor', 'numa'], "doctor takes no word, got 'numa'."],
     [['probe', '--fail-on', 'warn'], '--fail-on is a flag of doctor, not of probe.'],
-    [['--json'], '--json is a flag of probe and doctor, and no command was named.'],
+    [['--json'], '--json is a flag of probe, doctor, replay and leaks, and no command was named.'],
     [['doctor', '--fail-on', 'eror'], "--fail-on must be warn, error, got 'eror'; did you mean 'error'?"],
     [['probe', '--width', '--json'], '--width needs a value: 20 to 1000 columns.'],
     [['probe', '--width'], '--width needs a value: 20 to 1000 columns.'],
     [['probe', '--width=1e3'], "--width must be a number of columns from 20 to 1000, got '1e3'."],
     [['probe', '--json=yes'], "--json takes no value, got 'yes'."],
+    [['replay'], 'replay needs FILE: replay FILE [flags].'],
+    [['replay', ''], 'replay needs FILE'],
+    [['replay', 'a.csv', 'b.csv'], "one word too many: 'b.csv'."],
+    [['replay', 'a.csv', '--allocator', 'haep'], "got 'haep'; did you mean 'heap'?"],
+    [['replay', 'a.csv', '--capacity', '5 lots'], '--capacity must be'],
+    [['replay', 'a.csv', '--block', '0'], '--block must be from 1'],
+    [['replay', 'a.csv', '--sysroot', '/'], '--sysroot is a flag of probe and doctor, not of replay.'],
+    [['leaks'], "leaks needs 'diff': leaks diff BEFORE AFTER [flags]."],
+    [['leaks', 'dif', 'a', 'b'], "unknown word 'dif'; did you mean 'diff'?"],
+    [['leaks', 'diff', 'a'], 'leaks needs AFTER'],
     [['probe', 'a\u001b[2J\nb'], "unknown section 'a?[2J?b'."],
   ])('refuses %j', (argv, message) => {
     expect(failure(...argv)).toContain(message);

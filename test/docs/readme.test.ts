@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { transformSync } from '@swc/core';
 
-// Every code block of the README runs as it stands: shell blocks name scripts that exist, TypeScript blocks are checked by
+// Every code block of the README, and every one of docs/ that stands alone, runs as it stands: shell blocks name scripts that exist, TypeScript blocks are checked by
 // the compiler and then run against the built package, as a user's would be.
 
 const ROOT = resolve(__dirname, '..', '..');
@@ -37,7 +37,14 @@ function blocksOf(markdown: string): Block[] {
 }
 
 const blocks = blocksOf(README);
-const code = blocks.filter((block) => block.language === 'ts');
+// In docs/, blocks that import the package stand alone; the others are fragments of the text around them.
+const pages = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+const documented = pages.flatMap((name) =>
+  blocksOf(readFileSync(join(ROOT, 'docs', name), 'utf8'))
+    .filter(({ language, text }) => language === 'ts' && text.includes("from 'nebula-memory'"))
+    .map((block) => ({ ...block, heading: `${name}: ${block.heading}` })),
+);
+const code = [...blocks.filter((block) => block.language === 'ts'), ...documented];
 let folder = '';
 
 beforeAll(() => {

@@ -60,6 +60,29 @@ void FilesOpenAndTell() {
   CHECK(other.bytes == (allocated.ok() ? 5 * Page() : 0));
 }
 
+void MakingIsTold() {
+  char path[1024];
+  std::snprintf(path, sizeof path, "%s", ScratchPath("making"));
+  File file = kNoFile;
+  bool created = false;
+  NEED(OpenFile(OpenRequest{path, true, true, false}, &file, &created), "files");
+  CHECK(created);
+  CloseFile(file);
+  CHECK_OK(OpenFile(OpenRequest{path, true, true, false}, &file, &created));
+  CHECK(!created);
+  CloseFile(file);
+  CHECK(OpenFile(OpenRequest{path, true, true, true}, &file, &created).code == Code::kSystem);
+  CHECK_OK(OpenFile(OpenRequest{path, true, false, false}, &file, &created));
+  CHECK(!created);
+  CloseFile(file);
+  CHECK_OK(platform::RemoveFile(path));
+  CHECK(platform::RemoveFile(path).code == Code::kSystem);
+  CHECK_OK(OpenFile(OpenRequest{path, true, true, true}, &file, &created));
+  CHECK(created);
+  CloseFile(file);
+  CHECK_OK(platform::RemoveFile(path));
+}
+
 void DirectoryIsTold() {
   char folder[1024];
   std::snprintf(folder, sizeof folder, "%s", ScratchPath("x"));
@@ -191,6 +214,7 @@ void FaultIsRepaired() {
 
 const NamedCase kFileCases[] = {
     {"files open and tell", FilesOpenAndTell},
+    {"a file is made and removed", MakingIsTold},
     {"a directory is told", DirectoryIsTold},
     {"a shared view is the file", SharedViewIsTheFile},
     {"a private view spares the file", PrivateViewSparesTheFile},

@@ -62,11 +62,19 @@ function spawned(command, args) {
   });
 }
 
-async function compile(variant, source, extra) {
+/** Lanes that run at the same time share objects: each is compiled once. */
+const compiling = new Map();
+
+function compile(variant, source, extra) {
   // Relative, so that a copy of the tree elsewhere need not compile again.
   const folder = join('build-native', variant.name);
   mkdirSync(join(ROOT, folder), { recursive: true });
   const object = join(folder, `${source.replaceAll('/', '_')}.o`);
+  if (!compiling.has(object)) compiling.set(object, compileNow(variant, source, object, extra));
+  return compiling.get(object);
+}
+
+async function compileNow(variant, source, object, extra) {
   const words = [variant.cxx, ...BASE, ...variant.flags, ...extra, '-c', source, '-o', object];
   const hash = hashOf(words, source);
   const stamp = join(ROOT, `${object}.hash`);
@@ -116,6 +124,7 @@ export async function buildAddon(variant) {
     `-I${relative(ROOT, join(packageFolder('node-api-headers'), 'include'))}`,
     '-DNAPI_VERSION=8',
     '-DNAPI_DISABLE_CPP_EXCEPTIONS',
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     '-DNODE_ADDON_API_DISABLE_DEPRECATED',
     `-DNEBULA_SOURCE_HASH="${sourceHash()}"`,
   ];

@@ -1,12 +1,23 @@
 // `npm run test:package`: packs the package, installs the tarball in an empty folder where no compiler is on PATH,
-// and uses it as people do: require, import, types, a worker, a child process, the command. Then publint and attw.
+// and uses it as people do (consumer/): require, import, TypeScript, jest, workers, child processes, a bundle, the
+// command. Then publint and attw.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const CONSUMER = join(ROOT, 'test', 'package', 'consumer');
 const TARGET = `${process.platform}-${process.arch}`;
 const MOST_BYTES = 4 * 1024 * 1024;
 
@@ -72,28 +83,55 @@ function pack() {
   return { tarball: join(work, filename), size, files: files.map((file) => file.path) };
 }
 
-const CONSUMER = `import { MemoryError, memoryError } from 'nebula-memory';
-const error: MemoryError = memoryError('ERR_MEMORY_INVALID_STATE', 'x');
-export const code: string = error.code;
-// @ts-expect-error an unknown code is refused by the types
-memoryError('ERR_NOT_OURS', 'x');
-`;
+/** A file of consumer/ in the application, with the name of this platform filled in. */
+function place(source, name = source) {
+  const text = readFileSync(join(CONSUMER, source), 'utf8').replaceAll(
+    'nebula-memory/TARGET',
+    `nebula-memory/${TARGET}`,
+  );
+  writeFileSync(join(app, name), text);
+}
 
-function compileTypes(name, file, options) {
-  writeFileSync(join(app, file), CONSUMER);
-  const typeRoots = [join(ROOT, 'node_modules', '@types')];
+/** Compiles a file in one resolution mode and, where the mode emits what Node.js can run, runs it. */
+function compileTypes(source, file, options, runs) {
+  place(source, file);
   const compilerOptions = {
     strict: true,
-    noEmit: true,
+    outDir: join(app, 'out'),
     skipLibCheck: false,
     target: 'es2022',
     lib: ['es2023', 'esnext.disposable'],
     types: ['node'],
-    typeRoots,
+    typeRoots: [join(ROOT, 'node_modules', '@types')],
     ...options,
   };
-  writeFileSync(join(app, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, files: [file] }));
-  run(process.execPath, [bin('typescript', 'tsc'), '-p', `tsconfig.${name}.json`]);
+  const config = `tsconfig.${file}.json`;
+  writeFileSync(join(app, config), JSON.stringify({ compilerOptions, files: [file] }));
+  run(process.execPath, [bin('typescript', 'tsc'), '-p', config]);
+  if (runs) expectEqual(bare('node', [join('out', runs)]), 'ERR_MEMORY_INVALID_STATE 5 local');
+}
+
+/** Bundles the static entry and runs the bundle where no package is installed. */
+function bundle(format) {
+  place('bundled.mjs');
+  const folder = join(work, `bundle-${format}`);
+  const outfile = join(folder, format === 'esm' ? 'app.mjs' : 'app.cjs');
+  const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+  const args = ['bundled.mjs', '--bundle', '--platform=node', `--format=${format}`, '--loader:.node=copy'];
+  if (format === 'esm') args.push(`--banner:js=${banner}`);
+  run(process.execPath, [bin('esbuild'), ...args, `--outfile=${outfile}`, '--log-level=warning']);
+  const output = run('node', [outfile], { cwd: folder, env: { PATH } });
+  expectEqual(output, '9 true 2');
+  return `${readdirSync(folder).length} files`;
+}
+
+function jestRuns() {
+  place('region.test.cjs');
+  const config = JSON.stringify({ rootDir: app, testMatch: ['**/*.test.cjs'], transform: {} });
+  const args = [bin('jest'), '--config', config, '--runInBand', '--silent', '--json'];
+  const report = JSON.parse(run(process.execPath, args, { env: { PATH } }));
+  if (report.numFailedTests > 0 || report.numPassedTests < 3) throw new Error(JSON.stringify(report.testResults));
+  return `${report.numPassedTests} tests`;
 }
 
 /** The script behind a command of an installed development dependency. */
@@ -163,31 +201,38 @@ try {
     );
     node(`import { MemoryError } from 'nebula-memory/${TARGET}'; if (!MemoryError) throw 1`, '--input-type=module');
   });
-  check('a worker', () => {
-    const body = JSON.stringify(
-      `require('nebula-memory'); ${loadCode.replace('console.log(', "require('node:worker_threads').parentPort.postMessage(")}`,
-    );
-    const code = `new (require('node:worker_threads').Worker)(${body}, { eval: true }).on('message', console.log)`;
-    expectEqual(node(code), hash);
+  const used = '6 0 ERR_MEMORY_DOUBLE_FREE 0';
+  check('a region, by require and import', () => {
+    for (const file of ['use.cjs', 'use.mjs']) {
+      place(file);
+      expectEqual(bare('node', [file]), used);
+    }
+  });
+  check('workers', () => {
+    place('worker.cjs');
+    expectEqual(bare('node', ['worker.cjs']), `1 ${used} 42`);
   });
   check('a child process', () => {
-    const child = JSON.stringify(loadCode);
-    expectEqual(
-      node(
-        `console.log(require('node:child_process').execFileSync('node', ['-e', ${child}], { encoding: 'utf8' }).trim())`,
-      ),
-      hash,
-    );
+    place('child.cjs');
+    expectEqual(bare('node', ['child.cjs']), '43');
   });
+  check('jest', jestRuns);
+  check("esbuild's bundle, CommonJS", () => bundle('cjs'));
+  check("esbuild's bundle, ES module", () => bundle('esm'));
   check('the command', () => {
     const command = join(app, 'node_modules', '.bin', 'nebula-memory');
     return `${bare(command, ['probe']).split('\n').length} lines`;
   });
-  check('types: node16, ES module', () => compileTypes('esm', 'esm.mts', { module: 'node16' }));
-  check('types: node16, CommonJS', () => compileTypes('cjs', 'cjs.cts', { module: 'node16' }));
-  check('types: bundler', () =>
-    compileTypes('bundler', 'bundler.ts', { module: 'esnext', moduleResolution: 'bundler' }),
-  );
+  const node16 = { module: 'node16' };
+  const bundler = { module: 'esnext', moduleResolution: 'bundler', noEmit: true };
+  check('types: node16, ES module', () => compileTypes('types.ts', 'esm.mts', node16, 'esm.mjs'));
+  check('types: node16, CommonJS', () => compileTypes('types.ts', 'cjs.cts', node16, 'cjs.cjs'));
+  check('types: bundler', () => compileTypes('types.ts', 'bundler.ts', bundler));
+  check('types: the static entry', () => {
+    compileTypes('static.ts', 'static-esm.mts', { ...node16, noEmit: true });
+    compileTypes('static.ts', 'static-cjs.cts', { ...node16, noEmit: true });
+    compileTypes('static.ts', 'static-bundler.ts', bundler);
+  });
   check('publint', () => void run(process.execPath, [bin('publint'), '--strict', packed.tarball], { cwd: ROOT }));
   check('are the types wrong', () => {
     const args = [

@@ -1,7 +1,9 @@
 // The lanes: which Node.js on which system, and how a program is started there. `prepare(stage)` returns
 // { launch, folder, page, emulated }: the words before a script, the folder that the checks run in, and what they see.
+// A lane with `run()` instead gives its report itself.
 import { copyFileSync, cpSync, existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { compileAll } from './compile.mjs';
 import { findTool, muslNode, needPackages, programFile, wine } from './setup.mjs';
 
 const ARM_LIBRARIES = '/usr/aarch64-linux-gnu';
@@ -72,6 +74,10 @@ function windows(version, wineNeeded) {
   };
 }
 
+function darwin(triple) {
+  return { name: `${triple}, compiled only`, run: () => compileAll('mac', triple) };
+}
+
 export const LANES = [
   ...[20, 22, 24, 26].map(glibc),
   musl,
@@ -82,4 +88,6 @@ export const LANES = [
   windows(22, 8),
   windows(24, 10),
   windows(26, 10),
+  darwin('aarch64-macos'),
+  darwin('x86_64-macos'),
 ];

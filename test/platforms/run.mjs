@@ -1,10 +1,12 @@
 // `npm run test:platforms [-- WORD…] [--require] [--no-musl] [--notes]`: runs the built package (dist/ and prebuilds/)
 // under a real Node.js of each platform, two lanes at a time, and prints a row for each. WORDs choose lanes whose names
-// contain one of them. A lane that cannot be set up here is skipped with the reason; with --require it counts as failed.
+// contain one of them. Where a platform is known to differ, the row says how and why (deviations.mjs). A lane that cannot
+// be set up here is left out with the reason; with --require it counts as failed.
 import { spawn } from 'node:child_process';
 import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { judge } from './deviations.mjs';
 import { endServers, LANES } from './lanes.mjs';
 import { HERE, installPrograms, Unavailable } from './setup.mjs';
 
@@ -12,6 +14,8 @@ const ROOT = dirname(dirname(HERE));
 const LANE_TIMEOUT_MS = 300_000;
 const AT_A_TIME = 2;
 const NAME_WIDTH = 36;
+// V8's locks ask for scheduling parameters that qemu-user does not have, and say so now and then.
+const EMULATOR_NOISE = /^\[mutex\.cc : \d+\] RAW: pthread_getschedparam failed: 1\n/gm;
 
 const words = process.argv.slice(2);
 const flag = (name) => words.includes(name);
@@ -64,12 +68,18 @@ async function runProbe(lane, outputs) {
   const script = join('node_modules', 'nebula-memory', 'dist', 'cli', 'main.js');
   if (!existsSync(join(lane.folder, script))) return undefined;
   const { status, stdout, stderr } = await execute([...lane.launch, script, 'probe'], lane.folder, outputs);
-  if (status === 0 && stdout.length > 100 && stderr === '') return undefined;
+  const complaints = lane.emulated ? stderr.replaceAll(EMULATOR_NOISE, '') : stderr;
+  if (status === 0 && stdout.length > 100 && complaints === '') return undefined;
   return { name: 'probe ends with 0 and a report', error: `status ${status}\n${`${stdout}${stderr}`.slice(-1500)}` };
 }
 
 async function runLane(lane, index, stage) {
   const started = Date.now();
+  const seconds = () => Math.round((Date.now() - started) / 1000);
+  if (lane.run !== undefined) {
+    const report = await lane.run();
+    return { name: lane.name, ...report, seconds: seconds() };
+  }
   const ready = lane.prepare(stage);
   const outputs = join(stage, `lane-${index}`);
   const args = ['--expose-gc', 'check.cjs', `--page=${ready.page ?? 4096}`];
@@ -79,9 +89,12 @@ async function runLane(lane, index, stage) {
   const broken = await runProbe(ready, `${outputs}-probe`);
   if (broken === undefined) report.passed += 1;
   else report.failures.push(broken);
-  const { failures, passed, notes } = report;
-  const seconds = Math.round((Date.now() - started) / 1000);
-  return { name: lane.name, passed, failures, notes, seconds, note: ready.note };
+  const { failures, notes } = report;
+  const judged = judge(lane.name, notes, ready.emulated === true);
+  if (judged.failures.length === 0) report.passed += 1;
+  else if (Object.keys(notes).length > 0) failures.push(...judged.failures);
+  const { deviations } = judged;
+  return { name: lane.name, passed: report.passed, failures, deviations, notes, seconds: seconds(), note: ready.note };
 }
 
 async function outcomeOf(lane, index, stage) {
@@ -95,12 +108,13 @@ async function outcomeOf(lane, index, stage) {
   }
 }
 
-function print({ name, passed, failures, seconds, skipped, note, notes }) {
+function print({ name, passed, failures, deviations = [], seconds, skipped, note, notes }) {
   const row = name.padEnd(NAME_WIDTH);
   if (skipped !== undefined) console.log(`${row} skipped: ${skipped}`);
   else console.log(`${row} ${passed} passed, ${failures.length} failed, ${seconds} s${note ? ` (${note})` : ''}`);
   for (const failure of failures)
     console.log(`    ${failure.name}\n      ${failure.error.replaceAll('\n', '\n      ')}`);
+  for (const deviation of deviations) console.log(`    deviates: ${deviation}`);
   if (flag('--notes') && notes) for (const [key, value] of Object.entries(notes)) console.log(`    ${key}: ${value}`);
 }
 
@@ -128,9 +142,8 @@ async function main() {
     const count = (test) => outcomes.filter(test).length;
     const failed = count(({ failures }) => failures.length > 0);
     const skipped = count(({ failures, skipped: reason }) => failures.length === 0 && reason !== undefined);
-    console.log(
-      `${outcomes.length - failed - skipped} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
-    );
+    if (skipped > 0) console.log(`${skipped} left out, for the reasons above`);
+    console.log(`${outcomes.length - failed - skipped} passed, ${failed} failed`);
     process.exitCode = failed > 0 || outcomes.length === skipped ? 1 : 0;
   } finally {
     endServers();

@@ -41,9 +41,9 @@ function setUp(command, args, options = {}) {
 
 function isInstalled(name) {
   const manifest = join(HERE, 'node_modules', name, 'package.json');
-  return (
-    existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === PROGRAMS[name].split('@').at(-1)
-  );
+  if (!existsSync(manifest)) return false;
+  const [version] = JSON.parse(readFileSync(manifest, 'utf8')).version.split('+'); // what follows names the build
+  return version === PROGRAMS[name].split('@').at(-1);
 }
 
 /** npm packages of other systems and processors, which it installs only when forced to. */
@@ -79,6 +79,13 @@ export function needPackages(packages, present) {
     }
   }
   if (!present()) throw new Unavailable(`on Debian: apt-get install ${names}`);
+}
+
+/** A folder outside the clone that is kept for the next run. */
+export function labFolder(name) {
+  const folder = join(LAB, name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 /** The folder of a thing that is made once; `make` runs when it was not finished before. */

@@ -36,8 +36,9 @@ function findKernels(machines) {
   return { kernels, rows };
 }
 
-function report({ machine, seconds, passed, failures, text, console: log, note }, release, verbose) {
-  const slow = seconds > WANTED_SECONDS ? `, over ${WANTED_SECONDS} s` : '';
+function report({ machine, seconds, passed, failures, text, console: log, note, rebooted }, release, verbose) {
+  const again = rebooted ? ', booted twice: its kernel died before the first test' : '';
+  const slow = (seconds > WANTED_SECONDS ? `, over ${WANTED_SECONDS} s` : '') + again;
   const word = failures.length === 0 ? 'ok   ' : 'FAIL ';
   const counts = `${passed} passed, ${failures.length} failed`;
   console.log(

@@ -17,6 +17,8 @@ export interface Failure {
   readonly errno: number;
   /** A number that explains the refusal: a count, a limit or a size; 0 without one. */
   readonly detail: number;
+  /** Region.migrate: pages that had moved before. */
+  readonly moved?: number;
 }
 
 export type Fallible<T> = T | Failure;
@@ -246,6 +248,10 @@ export interface NativeBinding {
   tryFeature(feature: number): Fallible<true>;
   /** True when no request of this event loop is in flight. */
   idle(): boolean;
+  /** The number of the calling thread's environment: no other one of this process had it or gets it. */
+  environmentSerial(): number;
+  /** False once that environment runs no JavaScript any more, or when there was none. */
+  environmentAlive(serial: number): Fallible<boolean>;
   drain(all: boolean): number;
   configureQuarantine(idleMs: number, busyMs: number): Fallible<undefined>;
   configureMappingLimit(mappings: number): Fallible<undefined>;

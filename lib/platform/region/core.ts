@@ -35,6 +35,8 @@ export interface Origin {
   readonly protection?: Protection;
   /** A file's path, for errors. */
   readonly path?: string;
+  /** By a handle or name that others may have too. */
+  readonly attached?: boolean;
 }
 
 // Raised by the fault guard for any region of the process; a region looks closer only when it has changed.
@@ -61,9 +63,12 @@ export class RegionCore {
   private epoch = currentEpoch();
   private faultsSeen = 0;
   private registered = false;
+  /** A handle went out: somebody may attach at any time. */
+  handed: boolean;
 
   constructor(origin: Origin) {
     this.origin = origin;
+    this.handed = origin.attached === true;
     this.holder = origin.made.holder;
     this.byteLength = origin.byteLength;
   }
@@ -193,6 +198,29 @@ export class RegionCore {
     if (this.buffers === undefined) return;
     this.buffers.drop();
     watchQuarantine();
+  }
+
+  /**
+   * What stands for the same pages from now on; this one counts as freed. With `keep` the buffers go along as they are,
+   * without they were emptied before.
+   */
+  succeed(keep: boolean): RegionCore {
+    const next = new RegionCore(this.origin);
+    next.byteLength = this.byteLength;
+    next.access = this.access;
+    next.outcome = this.outcome;
+    next.faultsSeen = this.faultsSeen;
+    next.handed = this.handed;
+    if (keep) {
+      next.buffers = this.buffers;
+      next.wholeView = this.wholeView;
+      if (this.registered && this.access === 'readwrite') next.needViews('Region.renew');
+    }
+    this.buffers = undefined;
+    this.wholeView = undefined;
+    this.freed = true;
+    this.byteLength = 0;
+    return next;
   }
 
   /** Lets go. @returns the error instead of throwing it; null when done or when it was freed before */

@@ -1,7 +1,7 @@
 export type { Span } from './core';
 export type { RegionHandle } from './handle';
 export type { NumaSpec } from './numa-spec';
-export type { BindOptions, FreeWhenIdleOptions, Pin, Residency } from './operations';
+export type { BindOptions, FreeWhenIdleOptions, Pin, RenewOptions, Residency } from './operations';
 export type { Carrier, FileOptions, ForkChoice, MapOptions, PageChoice, SecretOptions, SharedOptions } from './options';
 export type { AskedPlacement, Fallback, GotPlacement, Placement } from './placement';
 export { Region } from './region';

@@ -80,5 +80,5 @@ function attached(made: Made, what: string, name: string | undefined): Origin {
   log.pageBytes = described.pageBytes;
   const wishes = { pages: null, carrier: 'shared', numa: null, populate: false, lock: false } as const;
   const kind = KINDS[described.kind] ?? 'shared';
-  return { made, kind, byteLength: described.byteLength, carrier: 'shared', name, wishes };
+  return { made, kind, byteLength: described.byteLength, carrier: 'shared', name, wishes, attached: true };
 }

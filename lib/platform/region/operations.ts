@@ -53,6 +53,7 @@ export function handleOf(core: RegionCore): RegionHandle {
     });
   }
   const { slot, generation, token } = unwrap(native().identity(holder), () => ({ what }));
+  core.handed = true;
   const { file, fileIdentity } = core.describe(what);
   const remote =
     kind === 'shared' && file >= 0 ? Object.freeze({ pid: process.pid, file, identity: fileIdentity }) : null;
@@ -179,6 +180,39 @@ export function remap(core: RegionCore, size: ByteSize): void {
   core.byteLength = bytes;
 }
 
+/** How {@link Region.renew} treats the views of the region it ends. */
+export interface RenewOptions {
+  /** `empty` (default): length 0, what escaped reads zeros. `keep`: they go on showing the bytes, whoever has them. */
+  readonly views?: 'empty' | 'keep';
+}
+
+/** The same pages under a core of their own. @throws what {@link Region.renew} says; nothing has changed then */
+export function renew(core: RegionCore, options: RenewOptions | undefined): RegionCore {
+  const what = 'Region.renew';
+  const holder = core.open(what);
+  const { views } = checkOptions<RenewOptions>(what, options, ['views']);
+  const keep = views !== undefined && checkOneOf(`${what}: views`, views, ['empty', 'keep']) === 'keep';
+  const { kind, name } = core.origin;
+  if (core.handed || (kind === 'shared' && name !== undefined)) {
+    throw memoryError(
+      'ERR_MEMORY_INVALID_STATE',
+      `${what}: others can still attach by ${core.handed ? 'handle' : 'name'}`,
+      {
+        source: core.label(),
+        hint: 'Free it and make another one.',
+      },
+    );
+  }
+  if (keep) {
+    const { pins } = core.describe(what);
+    if (pins === 0) return core.succeed(true);
+    throw memoryError('ERR_MEMORY_IN_USE', `${what}: the region is pinned`, { source: core.label() });
+  }
+  core.take(what, native().remap(holder, core.byteLength), core.byteLength);
+  core.dropViews();
+  return core.succeed(false);
+}
+
 type Spanned = 'unlock' | 'zero' | 'decommit';
 
 /** The calls that take a range and nothing else. */
@@ -254,5 +288,8 @@ export function migrate(core: RegionCore, node: number, range: Span | undefined)
   const holder = core.open(what);
   checkNodesExist(what, parseNuma(what, { preferred: node }));
   const { offset, length } = core.span(what, range);
-  return core.take(what, native().migrate(holder, offset, length, node));
+  const moved = native().migrate(holder, offset, length, node);
+  if (!isFailure(moved)) return moved;
+  const before = moved.moved ?? 0;
+  throw failureError(moved, core.context(before === 0 ? what : `${what} (after ${before} pages were moved)`));
 }

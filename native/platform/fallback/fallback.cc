@@ -114,7 +114,8 @@ Status NameRange(void*, uint64_t, const char*) { return Missing(); }
 
 // ---- everything that needs an operating system -----------------------------------------------------------------
 
-Status OpenFile(const OpenRequest&, File*) { return Missing(); }
+Status OpenFile(const OpenRequest&, File*, bool*) { return Missing(); }
+Status RemoveFile(const char*) { return Missing(); }
 void CloseFile(File) {}
 Status StatFile(File, FileInfo*) { return Missing(); }
 Status ResizeFile(File, uint64_t) { return Missing(); }

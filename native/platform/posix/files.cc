@@ -11,17 +11,32 @@ namespace nebula::platform {
 
 int PortableErrno(int error) { return error; }
 
-Status OpenFile(const OpenRequest& request, File* out) {
-  int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // non-blocking: opening a FIFO must not hang the process
-  flags |= request.write ? O_RDWR : O_RDONLY;
-  if (request.create) flags |= O_CREAT;
-  if (request.exclusive) flags |= O_EXCL;
+namespace {
+
+int OpenAgain(const char* path, int flags) {
   int fd = -1;
   do {
-    fd = open(request.path, flags, 0600);
+    fd = open(path, flags, 0600);
   } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+}  // namespace
+
+Status OpenFile(const OpenRequest& request, File* out, bool* created) {
+  int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;  // non-blocking: opening a FIFO must not hang the process
+  flags |= request.write ? O_RDWR : O_RDONLY;
+  // Exclusively first, which tells whether it was there.
+  int fd = OpenAgain(request.path, request.create ? flags | O_CREAT | O_EXCL : flags);
+  if (created != nullptr) *created = request.create && fd >= 0;
+  if (fd < 0 && errno == EEXIST && !request.exclusive) fd = OpenAgain(request.path, flags | O_CREAT);
   if (fd < 0) return SystemFailure("open", errno);
   *out = fd;
+  return Ok();
+}
+
+Status RemoveFile(const char* path) {
+  if (unlink(path) != 0) return SystemFailure("unlink", errno);
   return Ok();
 }
 

@@ -42,13 +42,17 @@ Status SetEnd(HANDLE handle, uint64_t bytes) {
   return Ok();
 }
 
+Status Widen(const char* path, WCHAR (&out)[kLongestPath]) {
+  if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, out, kLongestPath) != 0) return Ok();
+  return LastFailure("MultiByteToWideChar");
+}
+
 }  // namespace
 
-Status OpenFile(const OpenRequest& request, File* out) {
+Status OpenFile(const OpenRequest& request, File* out, bool* created) {
   WCHAR path[kLongestPath];
-  if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, request.path, -1, path, kLongestPath) == 0) {
-    return LastFailure("MultiByteToWideChar");
-  }
+  const Status wide = Widen(request.path, path);
+  if (!wide.ok()) return wide;
   DWORD how = OPEN_EXISTING;
   if (request.create) how = request.exclusive ? CREATE_NEW : OPEN_ALWAYS;
   const DWORD access = request.write ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
@@ -57,7 +61,16 @@ Status OpenFile(const OpenRequest& request, File* out) {
   const DWORD flags = FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS;
   const HANDLE handle = CreateFileW(path, access, share, nullptr, how, flags, nullptr);
   if (handle == INVALID_HANDLE_VALUE) return LastFailure("CreateFile");
+  if (created != nullptr) *created = request.create && (request.exclusive || GetLastError() != ERROR_ALREADY_EXISTS);
   *out = windows_os::FileFromHandle(handle);
+  return Ok();
+}
+
+Status RemoveFile(const char* path) {
+  WCHAR name[kLongestPath];
+  const Status wide = Widen(path, name);
+  if (!wide.ok()) return wide;
+  if (!DeleteFileW(name)) return LastFailure("DeleteFile");
   return Ok();
 }
 

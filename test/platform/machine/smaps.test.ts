@@ -133,4 +133,21 @@ describe('numa_maps', () => {
     expect(parseNumaMaps(NUMA_MAPS, 0x1000n)).toMatchObject({ policy: null, pagesByNode: new Map(), exact: false });
     expect(parseNumaMaps('', 0n)).toMatchObject({ policy: null, kernelPageBytes: null });
   });
+
+  it.each([
+    ['prefer (many):0-1', 'prefer (many):0-1 anon=3 dirty=3 N0=1 N1=2 kernelpagesize_kB=4'],
+    ['weighted interleave:0-1', 'weighted interleave:0-1 anon=3 dirty=3 N0=1 N1=2 kernelpagesize_kB=4'],
+    ['prefer=relative:1', 'prefer=relative:1 anon=3 N0=1 N1=2 kernelpagesize_kB=4'],
+    ['prefer (many)=static:0-1', 'prefer (many)=static:0-1 anon=3 N0=1 N1=2 kernelpagesize_kB=4'],
+  ])('reads the policy %s, also with a space in it', (policy, rest) => {
+    expect(parseNumaMaps(`7f0000000000 ${rest}\n`, 0x7f0000000000n)).toMatchObject({
+      policy,
+      pagesByNode: new Map([
+        [0, 1],
+        [1, 2],
+      ]),
+      kernelPageBytes: 4096,
+      exact: true,
+    });
+  });
 });

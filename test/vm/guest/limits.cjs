@@ -1,5 +1,5 @@
 // memory.limits() and memory.pressure() report what the kernel says of a process's control group.
-const { readFileSync } = require('node:fs');
+const { closeSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { memory, Region } = require('nebula-memory');
 const { makeGroup } = require('./cgroup.cjs');
 const { assert, MIB, own, test } = require('./harness.cjs');
@@ -25,6 +25,17 @@ test('swap is off, pressure accounting is on', () => {
   assert.equal(machine.swapTotalBytes, 0);
   assert.notEqual(memory.pressure().system, null);
 });
+
+test('pressure triggers can be set, says the platform layer, and the kernel takes one on a group', () =>
+  inGroup('trigger', {}, (group) => {
+    const { available, reason } = memory.capabilities().pressureTrigger;
+    assert.equal(available, true, reason);
+    // The kernel parses what is written: a trigger it cannot have is EINVAL. It lives as long as the descriptor.
+    const file = openSync(`${group.path}/memory.pressure`, 'r+');
+    writeSync(file, 'some 50000 1000000\0');
+    closeSync(file);
+    assert.throws(() => group.write('memory.pressure', 'some 5000000 1000000\0'), { code: 'EINVAL' });
+  }));
 
 test('memory.max and memory.high are reported with their files', () =>
   inGroup('plain', { max: 256 * MIB, high: 192 * MIB }, (group) => {

@@ -1,6 +1,6 @@
 // Turns a machine's data into QEMU's arguments, boots it and reads what it reported.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram, run } from './tools.mjs';
 
@@ -85,8 +85,23 @@ export function judge(machine, status, text) {
   return { passed, failures };
 }
 
-/** Boots the machine; resolves when it is off. Never rejects: what went wrong is among the failures. */
+/** A kernel that dies before it has started a test died of the emulation: threads of it race in ways that no CPU's do. */
+const diedBooting = ({ text, console }) => !/^# start /m.test(text) && /Kernel panic|---\[ end trace/.test(console);
+
+/**
+ * Boots the machine, a second time where its kernel died before any test began; resolves when it is off. Never rejects:
+ * what went wrong is among the failures.
+ */
 export async function boot(machine, kernel, image, folder, limitMs) {
+  const first = await bootOnce(machine, kernel, image, folder, limitMs);
+  if (!diedBooting(first)) return first;
+  const again = await bootOnce(machine, kernel, image, folder, limitMs);
+  const note = `the kernel died while it booted, so the machine was booted again\n${again.note}`.trim();
+  return { ...again, seconds: first.seconds + again.seconds, note, rebooted: true };
+}
+
+async function bootOnce(machine, kernel, image, folder, limitMs) {
+  for (const kind of ['results', 'console']) rmSync(join(folder, `${machine.name}.${kind}`), { force: true });
   const began = process.hrtime.bigint();
   let note = '';
   const code = await new Promise((resolve) => {

@@ -1,0 +1,421 @@
+import { type AllocatorStats, checkFunction, describe, type MemoryError, memoryError } from '../../core';
+import { AllocatorBase, type Backing, FAST_LIMIT, fillRange, type MemorySource, openSource, windowOf } from '../base';
+import { BumpCheckpoint, BumpScope } from './checkpoint';
+import { BlockLedger } from './ledger';
+import { BUMP_PRESETS, type BumpOptions, type BumpSettings, bumpSettings } from './options';
+import { Segments } from './segments';
+
+const NAME = 'BumpAllocator';
+
+/**
+ * One cursor over one piece of memory: allocating moves it on, and everything is given back at once, by reset() or by
+ * restoring a checkpoint. `deallocate` checks and counts, and frees nothing.
+ *
+ * The memory is as it was found: zeros from the system, and after reset() what was there before. Belongs to one thread.
+ * Works beyond 4 GiB; offsets under 1 GiB are the fast ones. Offsets do not repeat before reset() or restore().
+ */
+export class BumpAllocator extends AllocatorBase {
+  // The cursor: `near` while it is at most FAST_LIMIT, so that 32-bit arithmetic holds; from there on `far`.
+  private near = 0;
+  private far = 0;
+  /** Highest end that the fast path may reach; -1 sends every request through the slow one. */
+  private fastEnd = -1;
+  private readonly leastBytes: number;
+  private readonly backing: Backing;
+  private readonly settings: BumpSettings;
+  private readonly ledger: BlockLedger | null;
+  private readonly segments = new Segments();
+  /** What `handed` was when the newest segment began, and how many of its blocks were freed. */
+  private segmentBase = 0;
+  private segmentFreed = 0;
+  /** Successful allocations. Counted with `stats: false` too: live blocks are known by it. */
+  private handed = 0;
+  private peak = 0;
+  private generations = 0;
+
+  /**
+   * @param source bytes of private memory, `{ region }` (stays its owner's) or `{ provider, byteLength }`
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_FREED for a freed region, and what mapping
+   *   throws
+   */
+  constructor(source: MemorySource, options?: BumpOptions) {
+    const settings = bumpSettings(NAME, options);
+    super(settings.name, settings.stats);
+    this.settings = settings;
+    this.leastBytes = settings.leastBytes;
+    this.ledger = settings.exactFrees ? new BlockLedger() : null;
+    this.backing = openSource(NAME, source);
+    this.moveTo(0);
+  }
+
+  /** No counting, blocks of at least 16 bytes. */
+  static production(source: MemorySource, more?: BumpOptions): BumpAllocator {
+    return new BumpAllocator(source, { ...BUMP_PRESETS.production, ...more });
+  }
+
+  /** Fills with 0xAA and 0xDD, finds every wrong free, does not round sizes. Some 20 times slower. */
+  static debug(source: MemorySource, more?: BumpOptions): BumpAllocator {
+    return new BumpAllocator(source, { ...BUMP_PRESETS.debug, ...more });
+  }
+
+  /** No counting, blocks of at least a cache line of 64 bytes. */
+  static performance(source: MemorySource, more?: BumpOptions): BumpAllocator {
+    return new BumpAllocator(source, { ...BUMP_PRESETS.performance, ...more });
+  }
+
+  /** Counting, blocks of at least 8 bytes. */
+  static conservative(source: MemorySource, more?: BumpOptions): BumpAllocator {
+    return new BumpAllocator(source, { ...BUMP_PRESETS.conservative, ...more });
+  }
+
+  /** The defaults: this class is for one thread anyway. */
+  static singleThread(source: MemorySource, more?: BumpOptions): BumpAllocator {
+    return new BumpAllocator(source, { ...BUMP_PRESETS.singleThread, ...more });
+  }
+
+  /** 64 KiB. */
+  static small(options?: BumpOptions): BumpAllocator {
+    return new BumpAllocator('64KiB', options);
+  }
+
+  /** 1 MiB. */
+  static medium(options?: BumpOptions): BumpAllocator {
+    return new BumpAllocator('1MiB', options);
+  }
+
+  /** 16 MiB. */
+  static large(options?: BumpOptions): BumpAllocator {
+    return new BumpAllocator('16MiB', options);
+  }
+
+  /**
+   * @param byteLength 1 to the capacity
+   * @param alignment a power of two to 4096, default 8
+   * @throws ERR_MEMORY_ARENA_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_INVALID_ARGUMENT,
+   *   ERR_MEMORY_INVALID_ALIGNMENT, ERR_MEMORY_CLOSED
+   */
+  override allocate(byteLength: number, alignment: number = 8): number {
+    if (typeof byteLength === 'number' && typeof alignment === 'number') {
+      const bytes = byteLength | 0;
+      const step = alignment | 0;
+      if (
+        bytes === byteLength &&
+        bytes > 0 &&
+        step === alignment &&
+        step > 0 &&
+        step <= 4096 &&
+        (step & (step - 1)) === 0
+      ) {
+        const start = (this.near + step - 1) & -step;
+        let size = bytes;
+        if (size < this.leastBytes) size = this.leastBytes; // cheaper than Math.max here
+        const end = start + size;
+        if (end <= this.fastEnd) {
+          this.near = end;
+          this.handed += 1;
+          return start;
+        }
+      }
+    }
+    return this.slowly('allocate', byteLength, alignment);
+  }
+
+  /** As `allocate`, but -1 where that throws ERR_MEMORY_ARENA_EXHAUSTED or ERR_MEMORY_TOO_LARGE. */
+  override tryAllocate(byteLength: number, alignment: number = 8): number {
+    if (typeof byteLength === 'number' && typeof alignment === 'number') {
+      const bytes = byteLength | 0;
+      const step = alignment | 0;
+      if (
+        bytes === byteLength &&
+        bytes > 0 &&
+        step === alignment &&
+        step > 0 &&
+        step <= 4096 &&
+        (step & (step - 1)) === 0
+      ) {
+        const start = (this.near + step - 1) & -step;
+        let size = bytes;
+        if (size < this.leastBytes) size = this.leastBytes; // cheaper than Math.max here
+        const end = start + size;
+        if (end <= this.fastEnd) {
+          this.near = end;
+          this.handed += 1;
+          return start;
+        }
+      }
+    }
+    return this.slowly('tryAllocate', byteLength, alignment);
+  }
+
+  /**
+   * Checks and counts; the room comes back with reset() or restore(). Notices offsets and sizes outside of what is in use,
+   * and more frees than there were blocks; with `exactFrees` (the debug preset) every wrong free.
+   *
+   * @throws ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_INVALID_ARGUMENT for a wrong size,
+   *   ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_CLOSED
+   */
+  override deallocate(offset: number, byteLength: number): void {
+    const used = this.usedBytes;
+    if (
+      this.closed ||
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(byteLength) ||
+      offset < 0 ||
+      byteLength < 1 ||
+      offset >= used ||
+      byteLength > used - offset
+    ) {
+      throw this.badFree(offset, byteLength);
+    }
+    if (this.ledger !== null) this.checkExactly(this.ledger, offset, byteLength);
+    if (offset >= this.segments.newestStart) {
+      if (this.handed - this.segmentBase - this.segmentFreed === 0) throw this.doubleFree('deallocate', offset);
+      this.fillFreed('deallocate', offset, byteLength);
+      this.segmentFreed += 1;
+    } else {
+      this.fillFreed('deallocate', offset, byteLength);
+      if (!this.segments.freeBelow(offset)) throw this.doubleFree('deallocate', offset);
+    }
+    this.deallocations += this.step;
+    this.ledger?.markFreed(offset);
+  }
+
+  /**
+   * A window over memory below the cursor, across blocks if wanted.
+   *
+   * @throws ERR_MEMORY_OUT_OF_RANGE above the cursor, ERR_MEMORY_FREED when the region below was freed by its owner
+   */
+  override view(offset: number, byteLength: number): Uint8Array {
+    if (
+      this.closed ||
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(byteLength) ||
+      offset < 0 ||
+      byteLength < 1 ||
+      byteLength > this.usedBytes - offset
+    ) {
+      throw this.badView(offset, byteLength);
+    }
+    return windowOf('BumpAllocator.view', this.backing, offset, byteLength);
+  }
+
+  /** Gives back everything, in constant time unless freed memory is filled; every checkpoint becomes stale. */
+  override reset(): void {
+    if (this.closed) throw this.closedError('reset');
+    this.fillBack('reset', 0);
+    this.segments.clear();
+    this.rewind(0);
+    this.generations += 1;
+    this.resets += this.step;
+  }
+
+  /** True below the cursor. */
+  override owns(offset: number): boolean {
+    return !this.closed && Number.isSafeInteger(offset) && offset >= 0 && offset < this.usedBytes;
+  }
+
+  // ---- checkpoints ---------------------------------------------------------------------------------------------
+
+  /**
+   * The present position. Stays good until restore() goes below it, or reset(); may be restored to more than once.
+   *
+   * @throws ERR_MEMORY_CLOSED
+   */
+  checkpoint(): BumpCheckpoint {
+    if (this.closed) throw this.closedError('checkpoint');
+    const { segments } = this;
+    const used = this.usedBytes;
+    // Nothing was allocated since the newest one: both are the same place.
+    if (segments.depth === 0 || segments.newestStart !== used) {
+      segments.push(used, this.handed - this.segmentBase - this.segmentFreed);
+      this.segmentBase = this.handed;
+      this.segmentFreed = 0;
+    }
+    const at = segments.depth - 1;
+    return new BumpCheckpoint(this, used, this.generations, at, segments.serialAt(at));
+  }
+
+  /**
+   * Gives back what was allocated since. Later checkpoints become stale, this one does not.
+   *
+   * @throws ERR_MEMORY_STALE_HANDLE after reset() or after a restore to before it, ERR_MEMORY_INVALID_ARGUMENT for what is
+   *   no checkpoint of this allocator, ERR_MEMORY_CLOSED
+   */
+  restore(checkpoint: BumpCheckpoint): void {
+    if (this.closed) throw this.closedError('restore');
+    if (!(checkpoint instanceof BumpCheckpoint) || checkpoint.owner !== this) {
+      const what = checkpoint instanceof BumpCheckpoint ? 'one of another allocator' : describe(checkpoint);
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `BumpAllocator.restore: a checkpoint of this allocator is needed, got ${what}`,
+        { source: this.name },
+      );
+    }
+    if (!this.restoreIfValid(checkpoint)) throw this.staleCheckpoint(checkpoint);
+  }
+
+  /** As restore(), but false for a stale checkpoint, and for any after disposal. For scopes. */
+  restoreIfValid(checkpoint: BumpCheckpoint): boolean {
+    const { segments } = this;
+    const at = checkpoint.depth;
+    if (this.closed || checkpoint.owner !== this || at >= segments.depth) return false;
+    if (checkpoint.generation !== this.generations || segments.serialAt(at) !== checkpoint.serial) return false;
+    const start = segments.startAt(at);
+    this.fillBack('restore', start);
+    segments.keep(at);
+    this.rewind(start);
+    return true;
+  }
+
+  /**
+   * Without a function: an object for `using` that gives back at the end of the block what was allocated in it. With one:
+   * runs it and gives back what it allocated, also when it throws.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT when the function returns a promise: its work would outlive the memory
+   */
+  scope(): BumpScope;
+  scope<T>(work: (allocator: this) => T): T;
+  scope<T>(work?: (allocator: this) => T): T | BumpScope {
+    const scope = new BumpScope(this, this.checkpoint());
+    if (work === undefined) return scope;
+    try {
+      const result = checkFunction('BumpAllocator.scope: work', work)(this);
+      if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+        throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'BumpAllocator.scope: work must not return a promise', {
+          hint: 'Write `using scope = bump.scope()` in the async function itself.',
+        });
+      }
+      return result;
+    } finally {
+      scope[Symbol.dispose]();
+    }
+  }
+
+  // ---- what it is ----------------------------------------------------------------------------------------------
+
+  /** How often it was reset. */
+  get generation(): number {
+    return this.generations;
+  }
+
+  /** Bytes below the cursor, with alignment and rounding. */
+  override get usedBytes(): number {
+    return this.far === 0 ? this.near : this.far;
+  }
+
+  override get capacityBytes(): number {
+    return this.backing.byteLength;
+  }
+
+  override stats(): AllocatorStats {
+    this.allocations = this.step === 1 ? this.handed : 0;
+    return super.stats();
+  }
+
+  protected override get peakUsedBytes(): number {
+    return Math.max(this.peak, this.usedBytes);
+  }
+
+  protected override get liveAllocations(): number {
+    return this.segments.liveBelow + this.handed - this.segmentBase - this.segmentFreed;
+  }
+
+  protected override get reservedBytes(): number {
+    return this.closed ? 0 : this.backing.byteLength;
+  }
+
+  protected override letGo(): void {
+    this.backing.release();
+    this.peak = this.peakUsedBytes;
+    this.segments.clear();
+    this.rewind(0);
+    this.fastEnd = -1;
+  }
+
+  // ---- slow paths ----------------------------------------------------------------------------------------------
+
+  private slowly(method: 'allocate' | 'tryAllocate', byteLength: number, alignment: number): number {
+    this.checkRequest(method, byteLength, alignment);
+    const { leastBytes, allocFill } = this.settings;
+    const used = this.usedBytes;
+    const rest = used % alignment;
+    const start = rest === 0 ? used : used + (alignment - rest);
+    const room = this.backing.byteLength - start;
+    if (byteLength > room) {
+      this.failures += this.step;
+      if (method === 'tryAllocate') return -1;
+      throw this.noRoom(byteLength, this.backing.byteLength, 'ERR_MEMORY_ARENA_EXHAUSTED');
+    }
+    if (allocFill !== -1) fillRange(this.where(method), this.backing, start, byteLength, allocFill);
+    this.ledger?.add(start, byteLength);
+    this.moveTo(start + Math.max(byteLength, Math.min(leastBytes, room)));
+    this.handed += 1;
+    return start;
+  }
+
+  private moveTo(end: number): void {
+    const near = end <= FAST_LIMIT;
+    this.near = near ? end : FAST_LIMIT;
+    this.far = near ? 0 : end;
+    const slow = !near || this.ledger !== null || this.settings.allocFill !== -1;
+    this.fastEnd = slow ? -1 : Math.min(FAST_LIMIT, this.backing.byteLength);
+  }
+
+  // Everything from `start` on is gone; the newest segment begins there and is empty.
+  private rewind(start: number): void {
+    this.peak = this.peakUsedBytes;
+    this.ledger?.truncate(start);
+    this.segmentBase = this.handed;
+    this.segmentFreed = 0;
+    this.moveTo(start);
+  }
+
+  private fillBack(method: string, start: number): void {
+    const { freeFill } = this.settings;
+    const byteLength = this.usedBytes - start;
+    if (freeFill !== -1 && byteLength > 0) fillRange(this.where(method), this.backing, start, byteLength, freeFill);
+  }
+
+  // A single free fills only where the block is known exactly: otherwise a mistake would overwrite a neighbor.
+  private fillFreed(method: string, offset: number, byteLength: number): void {
+    const { freeFill } = this.settings;
+    if (this.ledger === null || freeFill === -1) return;
+    fillRange(this.where(method), this.backing, offset, byteLength, freeFill);
+  }
+
+  private checkExactly(ledger: BlockLedger, offset: number, byteLength: number): void {
+    const size = ledger.sizeAt(offset);
+    if (size === 0) throw this.foreign('deallocate', offset, 'is not the begin of a block');
+    if (size < 0) throw this.doubleFree('deallocate', offset);
+    if (size !== byteLength) throw this.wrongSize('deallocate', offset, byteLength, `${size}`);
+  }
+
+  private badFree(offset: number, byteLength: number): MemoryError {
+    this.checkSpan('deallocate', offset, byteLength);
+    const used = this.usedBytes;
+    if (offset >= used) {
+      return this.foreign('deallocate', offset, `is not in use: the ${used} bytes below ${used} are`);
+    }
+    return this.wrongSize('deallocate', offset, byteLength, `at most ${used - offset}`);
+  }
+
+  private badView(offset: number, byteLength: number): MemoryError {
+    this.checkSpan('view', offset, byteLength);
+    return memoryError(
+      'ERR_MEMORY_OUT_OF_RANGE',
+      `BumpAllocator.view: ${byteLength} bytes at ${offset} are not all in use: the first ${this.usedBytes} are`,
+      { requestedBytes: byteLength, availableBytes: Math.max(0, this.usedBytes - offset), source: this.name },
+    );
+  }
+
+  private staleCheckpoint(checkpoint: BumpCheckpoint): MemoryError {
+    const { generation, offset } = checkpoint;
+    const why =
+      generation === this.generations ? 'a restore went below it since' : 'the allocator was reset after it was taken';
+    return memoryError(
+      'ERR_MEMORY_STALE_HANDLE',
+      `BumpAllocator.restore: the checkpoint at ${offset} of generation ${generation} is stale: ${why}`,
+      { source: this.name, hint: 'Take a new checkpoint after reset() and after restoring an earlier one.' },
+    );
+  }
+}

@@ -1,0 +1,3 @@
+export { BumpAllocator } from './bump-allocator';
+export { BumpCheckpoint, BumpScope } from './checkpoint';
+export type { BumpOptions } from './options';

@@ -1,0 +1,101 @@
+import { checkInteger, memoryError } from '../../core';
+
+/** A block and the generation in which it was handed out: plain data for postMessage and IPC. */
+export interface SharedBlockLease {
+  readonly type: 'nebula-memory.shared-lease';
+  readonly offset: number;
+  /** The size that was asked for. */
+  readonly byteLength: number;
+  readonly generation: number;
+}
+
+/** What a box needs of the allocator that made it. */
+export interface LeaseKeeper {
+  readonly owner: number;
+  readonly name: string;
+  isCurrent(lease: SharedBlockLease): boolean;
+  ownerOf(offset: number): number;
+  view(offset: number, byteLength: number): Uint8Array;
+  deallocate(offset: number, byteLength: number): void;
+  transfer(offset: number, owner: number): void;
+}
+
+/** Copies and checks a lease from anywhere. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
+export function checkLease(where: string, value: unknown): SharedBlockLease {
+  const given = value as Partial<SharedBlockLease> | null | undefined;
+  if (typeof given !== 'object' || given?.type !== 'nebula-memory.shared-lease') {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a lease of a shared block is needed`, {
+      hint: 'Send box.lease or allocator.lease(offset).',
+    });
+  }
+  return {
+    type: given.type,
+    offset: checkInteger(`${where}: lease.offset`, given.offset),
+    byteLength: checkInteger(`${where}: lease.byteLength`, given.byteLength, 1),
+    generation: checkInteger(`${where}: lease.generation`, given.generation, 0, 2 ** 22 - 1),
+  };
+}
+
+/**
+ * A block held by this attachment. Released by `release()` or `using`; handed over by sending `lease` to who adopts it,
+ * or by `transfer`. Each call checks that the block is still this attachment's; the generation has 22 bits.
+ */
+export class SharedPoolBox implements Disposable {
+  /** Plain data that names the block: for another attachment to adopt. */
+  readonly lease: SharedBlockLease;
+  private readonly keeper: LeaseKeeper;
+  private window: Uint8Array | undefined;
+
+  /** Made by SharedBlockAllocator.acquire and adopt. */
+  constructor(keeper: LeaseKeeper, lease: SharedBlockLease) {
+    this.keeper = keeper;
+    this.lease = lease;
+  }
+
+  get offset(): number {
+    return this.lease.offset;
+  }
+
+  get byteLength(): number {
+    return this.lease.byteLength;
+  }
+
+  /** True while this attachment holds the block. */
+  get held(): boolean {
+    const { keeper, lease } = this;
+    return keeper.isCurrent(lease) && keeper.ownerOf(lease.offset) === keeper.owner;
+  }
+
+  /** The block's bytes; the same view at each call. @throws ERR_MEMORY_STALE_HANDLE when it is not held any more */
+  get bytes(): Uint8Array {
+    this.check('bytes');
+    this.window ??= this.keeper.view(this.lease.offset, this.lease.byteLength);
+    return this.window;
+  }
+
+  /** Gives the block back. @throws ERR_MEMORY_STALE_HANDLE when it is not held any more */
+  release(): void {
+    this.check('release');
+    this.keeper.deallocate(this.lease.offset, this.lease.byteLength);
+  }
+
+  /** Makes another attachment the owner. @throws as SharedBlockAllocator.transfer, ERR_MEMORY_STALE_HANDLE */
+  transfer(owner: number): void {
+    this.check('transfer');
+    this.keeper.transfer(this.lease.offset, owner);
+  }
+
+  /** Gives the block back, unless it was given back or handed over before: for `using`. */
+  [Symbol.dispose](): void {
+    if (this.held) this.release();
+  }
+
+  private check(method: string): void {
+    if (this.held) return;
+    throw memoryError(
+      'ERR_MEMORY_STALE_HANDLE',
+      `SharedPoolBox.${method}: the block at ${this.lease.offset} is not held by this attachment any more`,
+      { source: this.keeper.name },
+    );
+  }
+}

@@ -1,0 +1,3 @@
+export { StackFrame, StackMarker } from './marker';
+export type { StackOptions } from './options';
+export { StackAllocator } from './stack-allocator';

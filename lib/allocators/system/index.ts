@@ -1,0 +1,1 @@
+export { SystemAllocator, type SystemOptions } from './system-allocator';

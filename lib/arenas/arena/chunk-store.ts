@@ -1,0 +1,157 @@
+import { type BudgetLike, isMemoryError, type RegionProvider } from '../../core';
+import type { Region } from '../../platform';
+import { Chunk } from './chunk';
+import { type ArenaPlan, CHUNK_PAGE } from './options';
+
+/**
+ * Gets chunks from the provider and gives them back, with the limit and the budget kept exactly: whatever throws, what
+ * was charged is what is held.
+ */
+export class ChunkStore {
+  private readonly provider: RegionProvider<Region>;
+  private readonly budget: BudgetLike | undefined;
+  private readonly plan: ArenaPlan;
+  private nextBytes: number;
+  /** Bytes held, in use or not. */
+  reservedBytes = 0;
+  peakReservedBytes = 0;
+  /** Chunks got from the provider since the beginning. */
+  acquired = 0;
+  /** Errors that a provider or budget threw, for the caller of tryAllocate to know why there was no room. */
+  refusal: unknown;
+
+  constructor(plan: ArenaPlan) {
+    this.plan = plan;
+    this.provider = plan.provider;
+    this.budget = plan.budget;
+    this.nextBytes = plan.chunkBytes;
+  }
+
+  /**
+   * A chunk of at least `need` bytes: of the next size of growth, or smaller where that much cannot be had.
+   *
+   * @returns null where the limit leaves no room (`refusal` undefined), or where the budget or the provider is out of
+   *   memory (`refusal` is their error)
+   * @throws what else the provider or the budget throws
+   */
+  acquire(need: number): Chunk | null {
+    this.refusal = undefined;
+    const least = Math.ceil(need / CHUNK_PAGE) * CHUNK_PAGE;
+    const { limitBytes, maxChunkBytes, growthFactor } = this.plan;
+    const roomBytes = limitBytes === null ? Number.MAX_SAFE_INTEGER : limitBytes - this.reservedBytes;
+    // A limit that is no multiple of a page leaves a last part that holds blocks, but no whole page: it stays unused.
+    if (least > roomBytes) return null;
+    let bytes = Math.max(least, Math.min(this.nextBytes, Math.floor(roomBytes / CHUNK_PAGE) * CHUNK_PAGE));
+    for (;;) {
+      const chunk = this.attempt(bytes, roomBytes);
+      if (chunk !== null) {
+        if (bytes <= maxChunkBytes) {
+          const grown = Math.ceil((this.nextBytes * growthFactor) / CHUNK_PAGE) * CHUNK_PAGE;
+          this.nextBytes = Math.min(grown, maxChunkBytes);
+        }
+        return chunk;
+      }
+      if (bytes === least) return null;
+      bytes = Math.max(least, Math.ceil(bytes / 2 / CHUNK_PAGE) * CHUNK_PAGE);
+    }
+  }
+
+  private attempt(bytes: number, roomBytes: number): Chunk | null {
+    if (!this.charge(bytes)) return null;
+    let region: Region;
+    try {
+      region = this.provider.acquire(bytes);
+    } catch (error) {
+      this.budget?.release(bytes);
+      if (!isMemoryError(error) || error.category !== 'exhausted') throw error;
+      this.refusal = error;
+      return null;
+    }
+    return this.adopt(region, bytes, roomBytes);
+  }
+
+  /** Providers round up to their pages: what they gave is what counts. */
+  private adopt(region: Region, charged: number, roomBytes: number): Chunk | null {
+    let paid = charged;
+    try {
+      const { byteLength } = region;
+      if (byteLength > roomBytes) {
+        this.give(region, paid);
+        return null;
+      }
+      if (byteLength > paid) {
+        if (!this.charge(byteLength - paid)) {
+          const { refusal } = this;
+          this.give(region, paid);
+          this.refusal = refusal;
+          return null;
+        }
+        paid = byteLength;
+      }
+      const chunk = new Chunk(region, paid, this.plan.ownMappings);
+      this.reservedBytes += paid;
+      this.peakReservedBytes = Math.max(this.peakReservedBytes, this.reservedBytes);
+      this.acquired += 1;
+      return chunk;
+    } catch (error) {
+      if (region.state === 'live') this.give(region, paid);
+      throw error;
+    }
+  }
+
+  private charge(bytes: number): boolean {
+    const { budget } = this;
+    if (budget === undefined) return true;
+    try {
+      budget.reserve(bytes); // and not tryReserve: its error says which limit it was
+      return true;
+    } catch (error) {
+      if (!isMemoryError(error) || error.category !== 'exhausted') throw error;
+      this.refusal = error;
+      return false;
+    }
+  }
+
+  private give(region: Region, paid: number): void {
+    this.provider.release(region);
+    this.budget?.release(paid);
+  }
+
+  /** Takes in a region that somebody else made, as if it had been acquired. @throws what the budget throws */
+  takeIn(region: Region): Chunk {
+    const { byteLength } = region;
+    this.budget?.reserve(byteLength);
+    this.reservedBytes += byteLength;
+    this.peakReservedBytes = Math.max(this.peakReservedBytes, this.reservedBytes);
+    return new Chunk(region, byteLength, false);
+  }
+
+  /** Gives a chunk back. @throws what the provider throws, such as ERR_MEMORY_IN_USE for pinned memory: it is held still */
+  release(chunk: Chunk): void {
+    const { region, buffer } = chunk;
+    if (region.state === 'live') {
+      this.provider.release(region);
+      if (chunk.viewed) emptyLeftover(region, buffer);
+    }
+    this.reservedBytes -= chunk.reservedBytes;
+    this.budget?.release(chunk.reservedBytes);
+  }
+
+  /** After everything was given back growth begins anew. */
+  restart(): void {
+    this.nextBytes = this.plan.chunkBytes;
+  }
+}
+
+type Transferable = ArrayBuffer & { transfer?(length?: number): ArrayBuffer };
+
+/** A provider that keeps the mapping must empty its views; for one that forgets, JavaScript can where it has transfer(). */
+function emptyLeftover(region: Region, buffer: ArrayBuffer | SharedArrayBuffer | null): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0 || region.state === 'freed') return;
+  const transferable = buffer as Transferable;
+  try {
+    transferable.transfer?.(0);
+  } catch {
+    // marked untransferable by somebody: nothing more can be done
+  }
+}

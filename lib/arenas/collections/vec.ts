@@ -1,0 +1,221 @@
+import { checkInteger, checkOneOf, checkOptions, describe, memoryError } from '../../core';
+import { Arena, type ArenaRef } from '../arena';
+
+/** What the elements of an ArenaVec can be. */
+export const ELEMENT_KINDS = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'f64', 'u64', 'i64'] as const;
+export type ElementKind = (typeof ELEMENT_KINDS)[number];
+
+const ARRAYS = {
+  u8: Uint8Array,
+  i8: Int8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  f32: Float32Array,
+  f64: Float64Array,
+  u64: BigUint64Array,
+  i64: BigInt64Array,
+} as const;
+
+export type ElementArray<K extends ElementKind> = InstanceType<(typeof ARRAYS)[K]>;
+export type ElementValue<K extends ElementKind> = K extends 'u64' | 'i64' ? bigint : number;
+
+export interface ArenaVecOptions {
+  /** Elements to make room for at once. Default 8. */
+  readonly capacity?: number;
+}
+
+/** @throws ERR_MEMORY_INVALID_ARGUMENT */
+export function checkArena(where: string, arena: unknown): Arena {
+  if (arena instanceof Arena) return arena;
+  throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: arena must be an Arena, got ${describe(arena)}`);
+}
+
+/**
+ * A growable list of numbers in an arena's memory. It grows in place while it is the arena's newest block, and otherwise
+ * moves to a block of twice the size and frees its old one.
+ *
+ * Ends with its arena: after a reset(), a rewind() below its block, or dispose(), every call throws
+ * ERR_MEMORY_STALE_HANDLE. Growing makes a new block: a list that grew inside a scope ends with the scope. Views taken by
+ * view() are good until the list grows or the arena takes the memory back.
+ */
+export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>> {
+  readonly kind: K;
+  private readonly arena: Arena;
+  private readonly elementBytes: number;
+  private ref: ArenaRef;
+  private items: ElementArray<K>;
+  private count = 0;
+
+  /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, and as Arena.allocate */
+  constructor(arena: Arena, kind: K, options?: ArenaVecOptions) {
+    const where = 'new ArenaVec()';
+    this.arena = checkArena(where, arena);
+    this.kind = checkOneOf(`${where}: kind`, kind, ELEMENT_KINDS) as K;
+    const { capacity = 8 } = checkOptions<ArenaVecOptions>(where, options, ['capacity']);
+    this.elementBytes = ARRAYS[kind].BYTES_PER_ELEMENT;
+    const elements = checkInteger(`${where}: capacity`, capacity, 1, 2 ** 30);
+    this.ref = this.arena.allocateRef(elements * this.elementBytes, 8);
+    this.items = this.open(this.ref);
+  }
+
+  get length(): number {
+    return this.count;
+  }
+  get capacity(): number {
+    return this.ref.byteLength / this.elementBytes;
+  }
+  /** False once the arena took the memory back. */
+  get valid(): boolean {
+    return this.ref.valid;
+  }
+
+  /** @throws ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_STALE_HANDLE */
+  get(index: number): ElementValue<K> {
+    this.ref.check('get');
+    if (typeof index !== 'number' || !(index >= 0 && index < this.count)) throw this.outside('get', index);
+    const value = this.items[index];
+    if (value === undefined) throw this.outside('get', index); // a fraction
+    return value as ElementValue<K>;
+  }
+
+  /** @throws ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE */
+  set(index: number, value: ElementValue<K>): void {
+    this.ref.check('set');
+    if (!Number.isInteger(index) || index < 0 || index >= this.count) throw this.outside('set', index);
+    this.checkValue('set', value);
+    (this.items as Float64Array)[index] = value as number;
+  }
+
+  /** Appends; returns the new length. @throws as set(), and as Arena.allocate when it has to grow: unchanged then */
+  push(value: ElementValue<K>): number {
+    this.ref.check('push');
+    this.checkValue('push', value);
+    if (this.count === this.items.length) this.grow(this.count + 1);
+    (this.items as Float64Array)[this.count] = value as number;
+    this.count += 1;
+    return this.count;
+  }
+
+  /** Appends all. @throws as push(): nothing was appended then */
+  extend(values: ArrayLike<ElementValue<K>>): number {
+    this.ref.check('extend');
+    const { length } = values;
+    checkInteger('ArenaVec.extend: values.length', length);
+    for (let i = 0; i < length; i += 1) this.checkValue('extend', values[i] as ElementValue<K>);
+    if (this.count + length > this.items.length) this.grow(this.count + length);
+    (this.items as Float64Array).set(values as unknown as ArrayLike<number>, this.count);
+    this.count += length;
+    return this.count;
+  }
+
+  /** Takes the last element away; undefined when there is none. @throws ERR_MEMORY_STALE_HANDLE */
+  pop(): ElementValue<K> | undefined {
+    this.ref.check('pop');
+    if (this.count === 0) return undefined;
+    this.count -= 1;
+    return this.items[this.count] as ElementValue<K>;
+  }
+
+  /** Makes room for so many elements in all. */
+  reserve(capacity: number): void {
+    this.ref.check('reserve');
+    checkInteger('ArenaVec.reserve: capacity', capacity, 0, 2 ** 30);
+    if (capacity > this.items.length) this.grow(capacity);
+  }
+
+  /** Shortens the list; the room stays. */
+  truncate(length: number): void {
+    this.ref.check('truncate');
+    this.count = checkInteger('ArenaVec.truncate: length', length, 0, this.count);
+  }
+
+  /** Empties the list; the room stays. */
+  clear(): void {
+    this.truncate(0);
+  }
+
+  /** The elements in place. @throws ERR_MEMORY_STALE_HANDLE */
+  view(): ElementArray<K> {
+    this.ref.check('view');
+    return (this.items as Float64Array).subarray(0, this.count) as ElementArray<K>;
+  }
+
+  /** A copy of some elements in the JavaScript heap. */
+  slice(begin?: number, end?: number): ElementArray<K> {
+    const view = this.view() as Float64Array;
+    const part = view.subarray(begin, end);
+    const copy = new ARRAYS[this.kind](part.length) as Float64Array;
+    copy.set(part);
+    return copy as ElementArray<K>;
+  }
+
+  /** The first index of a value, or -1. */
+  indexOf(value: ElementValue<K>): number {
+    return (this.view() as Float64Array).indexOf(value as number);
+  }
+
+  /** Same kind and same elements. */
+  equals(other: ArenaVec<K>): boolean {
+    if (!(other instanceof ArenaVec) || other.kind !== this.kind || other.length !== this.length) return false;
+    const mine = this.view();
+    const theirs = other.view();
+    for (let i = 0; i < this.count; i += 1) if (mine[i] !== theirs[i]) return false;
+    return true;
+  }
+
+  *[Symbol.iterator](): Iterator<ElementValue<K>> {
+    for (let index = 0; index < this.count; index += 1) yield this.get(index);
+  }
+
+  private open(ref: ArenaRef): ElementArray<K> {
+    const { buffer, byteOffset } = ref.view();
+    return new ARRAYS[this.kind](
+      buffer as ArrayBuffer,
+      byteOffset,
+      ref.byteLength / this.elementBytes,
+    ) as ElementArray<K>;
+  }
+
+  /** To twice the size, or to what is needed where there is no room for that. */
+  private grow(atLeast: number): void {
+    const { ref, elementBytes, arena } = this;
+    const least = atLeast * elementBytes;
+    const wished = Math.max(least, ref.byteLength * 2);
+    for (const bytes of [wished, least]) {
+      if (!arena.tryResize(ref.offset, ref.byteLength, bytes)) continue;
+      this.ref = arena.ref(ref.offset, bytes);
+      this.items = this.open(this.ref);
+      return;
+    }
+    let bytes = wished;
+    let offset = wished > least ? arena.tryAllocate(wished, 8) : -1;
+    if (offset === -1) {
+      bytes = least;
+      offset = arena.allocate(least, 8);
+    }
+    const moved = arena.ref(offset, bytes);
+    const items = this.open(moved);
+    (items as Float64Array).set((this.items as Float64Array).subarray(0, this.count));
+    arena.deallocate(ref.offset, ref.byteLength);
+    this.ref = moved;
+    this.items = items;
+  }
+
+  private checkValue(method: string, value: unknown): void {
+    const wanted = this.elementBytes === 8 && this.kind !== 'f64' ? 'bigint' : 'number';
+    if (typeof value === wanted) return;
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `ArenaVec.${method}: an element must be a ${wanted}, got ${describe(value)}`,
+    );
+  }
+
+  private outside(method: string, index: unknown): Error {
+    return memoryError(
+      'ERR_MEMORY_OUT_OF_RANGE',
+      `ArenaVec.${method}: index must be an integer below ${this.count}, got ${describe(index)}`,
+    );
+  }
+}

@@ -1,0 +1,373 @@
+import {
+  type BudgetLike,
+  type ByteSize,
+  checkFunction,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  describe,
+  memoryError,
+  parseBytes,
+  type RegionProvider,
+} from '../../core';
+import type { Carrier, Region } from '../../platform';
+import { type Chunk, ChunkStore, planArena } from '../arena';
+import { BufferLease, type LeaseHost } from './lease';
+import { copyChunks, type LeaseSource, type PositionedReader, readFile, readWeb } from './sources';
+
+export interface StreamingArenaOptions {
+  /** Buffers of the ring. Default 16. They are got when first needed and kept until dispose(). */
+  readonly buffers?: number;
+  /**
+   * `reuse` (default): a view that somebody kept after release() sees the next user's bytes. `detach`: a released buffer
+   * that was looked at moves to other addresses, so such a view has length 0 or reads zeros; tens of microseconds.
+   */
+  readonly onRelease?: 'reuse' | 'detach';
+  readonly provider?: RegionProvider<Region>;
+  /** As in ArenaOptions. */
+  readonly carrier?: Carrier;
+  /** Charged for every buffer while the arena holds it. */
+  readonly budget?: BudgetLike;
+  readonly name?: string;
+}
+
+export interface AcquireOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds to wait at most. Default: without end. */
+  readonly timeoutMs?: number;
+}
+
+export interface StreamingArenaStats {
+  readonly name: string;
+  readonly bufferBytes: number;
+  readonly buffers: number;
+  /** Buffers got from the provider so far. */
+  readonly heldBuffers: number;
+  readonly leasedBuffers: number;
+  readonly peakLeasedBuffers: number;
+  /** acquire() calls that wait for a buffer. */
+  readonly waiting: number;
+  readonly leases: number;
+  readonly releases: number;
+  /** acquire() calls that had to wait. */
+  readonly waits: number;
+  /** tryAcquire() calls without a buffer. */
+  readonly failures: number;
+  readonly reservedBytes: number;
+}
+
+interface Waiter {
+  serve(lease: BufferLease): void;
+  fail(error: unknown): void;
+}
+
+/** What net.connect and net.Socket take as `onread`. */
+export interface SocketReader {
+  buffer(): Uint8Array;
+  callback(bytesRead: number, buffer: Uint8Array): boolean;
+  /** Gives back the buffer that waits for the next read. Call it when the socket has closed. */
+  release(): void;
+}
+
+/**
+ * A ring of equal buffers for data that streams through: a lease is one buffer for a while, and whoever wants more than
+ * there are waits. That is the back-pressure: a source that fills leases reads no faster than its consumers release them.
+ *
+ * Belongs to one thread. dispose() frees the buffers: views have length 0 (with the carrier `shared` they read zeros),
+ * leases are stale, and who waits gets ERR_MEMORY_CLOSED.
+ */
+export class StreamingArena implements Disposable {
+  readonly name: string;
+  readonly bufferBytes: number;
+  readonly buffers: number;
+  private readonly detaches: boolean;
+  private readonly store: ChunkStore;
+  private readonly slots: Chunk[] = [];
+  private readonly serials: number[] = [];
+  /** Released slots, oldest first: a ring, so that a stale view lives as long as possible before it lies. */
+  private free: number[] = [];
+  private readonly waiters = new Set<Waiter>();
+  private readonly host: LeaseHost;
+  private closed = false;
+  /** A provider or budget is being called. */
+  private busy = false;
+  private leased = 0;
+  private peakLeased = 0;
+  private leases = 0;
+  private releases = 0;
+  private waits = 0;
+  private failures = 0;
+
+  /**
+   * @param bufferBytes size of each buffer, default 64 KiB, rounded up to whole pages of 4 KiB
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE
+   */
+  constructor(bufferBytes: ByteSize = 65_536, options?: StreamingArenaOptions) {
+    const where = 'new StreamingArena()';
+    const given = checkOptions<StreamingArenaOptions>(where, options, [
+      'buffers',
+      'onRelease',
+      'provider',
+      'carrier',
+      'budget',
+      'name',
+    ]);
+    const { buffers = 16, onRelease = 'reuse', name = 'streaming-arena', ...memory } = given;
+    const bytes =
+      Math.ceil(parseBytes(bufferBytes, `${where}: bufferBytes`, { minBytes: 1, maxBytes: 2 ** 30 }) / 4096) * 4096;
+    this.buffers = checkInteger(`${where}: buffers`, buffers, 1, 65_536);
+    this.detaches = checkOneOf(`${where}: onRelease`, onRelease, ['reuse', 'detach']) === 'detach';
+    this.name = checkString(`${where}: name`, name, 200);
+    this.bufferBytes = bytes;
+    this.store = new ChunkStore(
+      planArena(where, { ...memory, chunkBytes: bytes, growthFactor: 1, maxChunkBytes: bytes }, this.name),
+    );
+    this.host = {
+      name: this.name,
+      bytesOf: (slot) => (this.slots[slot] as Chunk).window(`${this.name}: lease`, 0, this.bufferBytes),
+      serialOf: (slot) => (this.closed ? -1 : (this.serials[slot] as number)),
+      give: (slot) => this.give(slot),
+    };
+  }
+
+  get disposed(): boolean {
+    return this.closed;
+  }
+
+  /** A buffer now, or undefined where all are in use or the budget or provider has none. @throws ERR_MEMORY_CLOSED */
+  tryAcquire(): BufferLease | undefined {
+    this.needOpen('tryAcquire');
+    const lease = this.waiters.size > 0 ? undefined : this.take(); // nobody overtakes who waits
+    if (lease === undefined) this.failures += 1;
+    return lease;
+  }
+
+  /**
+   * A buffer, as soon as there is one; first come, first served. Waiting does not keep the process alive by itself.
+   *
+   * @throws ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED, ERR_MEMORY_CLOSED; what the budget or the provider throws when no
+   *   buffer is in use that could come back
+   */
+  async acquire(options?: AcquireOptions): Promise<BufferLease> {
+    const what = 'StreamingArena.acquire';
+    this.needOpen('acquire');
+    const { signal, timeoutMs } = checkOptions<AcquireOptions>(what, options, ['signal', 'timeoutMs']);
+    const limitMs = timeoutMs === undefined ? undefined : checkInteger(`${what}: timeoutMs`, timeoutMs, 0, 2 ** 31 - 1);
+    if (signal?.aborted === true) throw aborted(what, this.name, signal);
+    const lease = this.waiters.size > 0 ? undefined : this.take();
+    if (lease !== undefined) return lease;
+    if (this.leased === 0) throw this.store.refusal ?? this.exhausted();
+    this.waits += 1;
+    return await this.wait(what, signal, limitMs);
+  }
+
+  private wait(what: string, signal: AbortSignal | undefined, limitMs: number | undefined): Promise<BufferLease> {
+    return new Promise<BufferLease>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = () => {
+        this.waiters.delete(waiter);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter = {
+        serve: (lease) => {
+          settle();
+          resolve(lease);
+        },
+        fail: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      const onAbort = () => waiter.fail(aborted(what, this.name, signal as AbortSignal));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (limitMs !== undefined) {
+        timer = setTimeout(() => {
+          const text = `${what}: no buffer came back within ${limitMs} ms`;
+          waiter.fail(memoryError('ERR_MEMORY_TIMEOUT', text, { source: this.name }));
+        }, limitMs);
+      }
+      this.waiters.add(waiter);
+    });
+  }
+
+  /**
+   * Reads a source through leased buffers: for `for await`, `Readable.from()` and `ReadableStream.from()`. The consumer
+   * releases each lease; the next read waits for a buffer. A file (FileHandle) and a web byte stream are read straight into
+   * the buffers; other sources are copied once. Leaving the loop early cancels a web stream and gives back what was not handed out.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, and from the iteration what acquire() and the source throw
+   */
+  stream(source: LeaseSource, options?: AcquireOptions): AsyncGenerator<BufferLease, void> {
+    this.needOpen('stream');
+    const acquire = () => this.acquire(options);
+    const shape = source as Partial<PositionedReader & ReadableStream<Uint8Array> & AsyncIterable<Uint8Array>> | null;
+    if (typeof shape?.read === 'function' && typeof shape[Symbol.asyncIterator] !== 'function') {
+      return readFile(source as PositionedReader, acquire);
+    }
+    if (typeof shape?.getReader === 'function') return readWeb(source as ReadableStream<Uint8Array>, acquire);
+    const iterable = source as AsyncIterable<Uint8Array> & Iterable<Uint8Array>;
+    if (typeof iterable?.[Symbol.asyncIterator] === 'function' || typeof iterable?.[Symbol.iterator] === 'function') {
+      return copyChunks(iterable, acquire);
+    }
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `StreamingArena.stream: source must be a file, a stream or an iterable of bytes, got ${describe(source)}`,
+    );
+  }
+
+  /**
+   * For the `onread` option of net.connect(): the socket reads straight into leased buffers. `deliver` gets each filled
+   * lease and owns it. When no buffer is left the socket is paused; `resume` is called once there is one again, and the
+   * first read after that is copied.
+   *
+   * @throws what acquire() throws when not even the first buffer is to be had: ERR_MEMORY_POOL_EXHAUSTED
+   */
+  onread(deliver: (lease: BufferLease) => void, resume: () => void): SocketReader {
+    checkFunction('StreamingArena.onread: deliver', deliver);
+    checkFunction('StreamingArena.onread: resume', resume);
+    let given = this.tryAcquire();
+    if (given === undefined) throw this.store.refusal ?? this.exhausted();
+    // Node.js asks for the next buffer even when it is told to pause, and reads into that one after resume().
+    let spare: Uint8Array | undefined;
+    let ready: BufferLease | undefined;
+    let released = false;
+    return {
+      buffer: () => {
+        if (given !== undefined) return given.buffer;
+        spare ??= new Uint8Array(this.bufferBytes);
+        return spare;
+      },
+      callback: (bytesRead) => {
+        const lease = given ?? ready;
+        if (lease === undefined) throw this.exhausted(); // resumed by somebody else
+        if (given === undefined) lease.buffer.set((spare as Uint8Array).subarray(0, bytesRead));
+        ready = undefined;
+        given = undefined;
+        deliver(lease.fill(bytesRead));
+        given = this.closed ? undefined : this.tryAcquire();
+        if (given !== undefined) return true;
+        this.acquire().then(
+          (next) => {
+            ready = next;
+            if (released) next.release();
+            else resume();
+          },
+          () => undefined, // closed: the socket stays paused until its owner ends it
+        );
+        return false;
+      },
+      release: () => {
+        released = true;
+        given?.[Symbol.dispose]();
+        ready?.[Symbol.dispose]();
+      },
+    };
+  }
+
+  stats(): StreamingArenaStats {
+    return Object.freeze({
+      name: this.name,
+      bufferBytes: this.bufferBytes,
+      buffers: this.buffers,
+      heldBuffers: this.slots.length,
+      leasedBuffers: this.leased,
+      peakLeasedBuffers: this.peakLeased,
+      waiting: this.waiters.size,
+      leases: this.leases,
+      releases: this.releases,
+      waits: this.waits,
+      failures: this.failures,
+      reservedBytes: this.store.reservedBytes,
+    });
+  }
+
+  /** Frees every buffer, leased or not. @throws ERR_MEMORY_IN_USE for pinned memory: a second call frees it */
+  [Symbol.dispose](): void {
+    if (!this.closed) {
+      this.closed = true;
+      this.leased = 0;
+      this.free = [];
+      for (const waiter of [...this.waiters]) waiter.fail(this.closedError('acquire'));
+    }
+    let failure: unknown;
+    const held: Chunk[] = [];
+    for (const chunk of this.slots.splice(0)) {
+      try {
+        this.store.release(chunk);
+      } catch (error) {
+        failure ??= error;
+        held.push(chunk);
+      }
+    }
+    this.slots.push(...held);
+    if (failure !== undefined) throw failure;
+  }
+
+  dispose(): void {
+    this[Symbol.dispose]();
+  }
+
+  // ---- below ---------------------------------------------------------------------------------------------------
+
+  private take(): BufferLease | undefined {
+    let slot = this.free.shift();
+    if (slot === undefined) {
+      if (this.slots.length === this.buffers) return undefined;
+      const chunk = this.hold();
+      if (chunk === null) return undefined;
+      this.slots.push(chunk);
+      this.serials.push(0);
+      slot = this.slots.length - 1;
+    }
+    this.leased += 1;
+    this.leases += 1;
+    this.peakLeased = Math.max(this.peakLeased, this.leased);
+    return new BufferLease(this.host, slot);
+  }
+
+  private hold(): Chunk | null {
+    if (this.busy) {
+      throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.name}: called by its own provider or budget`, {
+        source: this.name,
+      });
+    }
+    this.busy = true;
+    try {
+      return this.store.acquire(this.bufferBytes);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private give(slot: number): void {
+    if (this.detaches) (this.slots[slot] as Chunk).moveAway();
+    this.serials[slot] = (this.serials[slot] as number) + 1;
+    this.leased -= 1;
+    this.releases += 1;
+    this.free.push(slot);
+    const [next] = this.waiters;
+    const lease = next === undefined ? undefined : this.take();
+    if (lease !== undefined) next?.serve(lease);
+  }
+
+  private exhausted(): Error {
+    return memoryError('ERR_MEMORY_POOL_EXHAUSTED', `${this.name}: all ${this.buffers} buffers are in use`, {
+      source: this.name,
+      hint: 'Wait with acquire(), release leases sooner, or give the arena more buffers.',
+    });
+  }
+
+  private needOpen(method: string): void {
+    if (this.closed) throw this.closedError(method);
+  }
+
+  private closedError(method: string): Error {
+    return memoryError('ERR_MEMORY_CLOSED', `StreamingArena.${method}: the arena was disposed`, { source: this.name });
+  }
+}
+
+function aborted(what: string, source: string, signal: AbortSignal): Error {
+  return memoryError('ERR_MEMORY_ABORTED', `${what} was aborted`, { source, cause: signal.reason });
+}

@@ -1,0 +1,459 @@
+import {
+  type BudgetLike,
+  type ByteSize,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  type MemoryUsage,
+  memoryError,
+  parseBytes,
+  parseDuration,
+} from '../core';
+import { type ContainerBudgetOptions, containerBytes } from './container';
+import { beyond, closedError, exceeded, stillHeld, topConsumers } from './errors';
+import { BudgetNode, type Waiting } from './node';
+import type {
+  BudgetAcquireOptions,
+  BudgetOptions,
+  BudgetState,
+  BudgetStats,
+  ChildBudgetOptions,
+  ReservationOptions,
+} from './options';
+import { policyOf } from './policy';
+import { type BudgetReclaimer, checkReclaimer, inOrder, reclaimableOf } from './reclaimer';
+import { type BudgetTimers, Reservation, systemTimers } from './reservation';
+
+const CHILD_KEYS = ['limitBytes', 'guaranteedBytes', 'priority', 'policy', 'quantumBytes'] as const;
+const LARGEST_QUANTUM = 2 ** 20;
+
+interface AcquireWaiter extends Waiting {
+  refuse(error: Error): void;
+}
+
+/**
+ * A hard limit on memory, or on any other work that is counted in bytes. Budgets form a tree: what a child uses its
+ * parents use too, and no limit is passed on any level, not for a moment. Counts only: it allocates nothing.
+ * Belongs to one thread.
+ */
+export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage, Disposable {
+  private readonly timers: BudgetTimers;
+  private readonly reclaimers = new Set<BudgetReclaimer>();
+  private readonly busy = new WeakSet<BudgetReclaimer>();
+  private readonly pending = new Set<AcquireWaiter>();
+  private closed = false;
+  private refused = false;
+  private peak = 0;
+  private reservations = 0;
+  private releases = 0;
+  private refusals = 0;
+  private reclaimed = 0;
+  private reclaimFailures = 0;
+
+  /**
+   * A root budget; children come from child().
+   *
+   * @throws ERR_MEMORY_OUT_OF_RANGE for a limit of 0, ERR_MEMORY_INVALID_ARGUMENT
+   */
+  constructor(name: string, options: BudgetOptions, parent: MemoryBudget | null = null) {
+    const where = 'MemoryBudget';
+    checkString(`${where}: name`, name, 200);
+    const given: Partial<BudgetOptions> = checkOptions(where, options, [...CHILD_KEYS, 'timers']);
+    const most = parent === null ? Number.MAX_SAFE_INTEGER : parent.limit;
+    const limitBytes = parseBytes(given.limitBytes as ByteSize, `${where}: limitBytes`, {
+      minBytes: 1,
+      maxBytes: most,
+    });
+    const guaranteed = given.guaranteedBytes ?? 0;
+    const guaranteedBytes = parseBytes(guaranteed, `${where}: guaranteedBytes`, { maxBytes: limitBytes });
+    const quantum = given.quantumBytes ?? Math.max(1, Math.min(LARGEST_QUANTUM, Math.floor(limitBytes / 16)));
+    super(name, parent, {
+      limitBytes,
+      guaranteedBytes,
+      priority: checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100),
+      quantumBytes: parseBytes(quantum, `${where}: quantumBytes`, { minBytes: 1 }),
+      policy: policyOf(where, given.policy ?? 'greedy'),
+    });
+    this.timers = given.timers ?? parent?.timers ?? systemTimers;
+  }
+
+  /**
+   * A root budget for what a service inside a container may give to memory of this package: see
+   * {@link ContainerBudgetOptions}. Read once; use resize() where limits change.
+   *
+   * @throws ERR_MEMORY_UNSUPPORTED where no limit can be read, ERR_MEMORY_OUT_OF_MEMORY where nothing is left
+   */
+  static forContainer(options?: ContainerBudgetOptions & Omit<BudgetOptions, 'limitBytes'>): MemoryBudget {
+    const { headroomRatio, limits, heapLimitBytes, processMemory, ...rest } = options ?? {};
+    const own = { headroomRatio, limits, heapLimitBytes, processMemory };
+    const known = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+    const limitBytes = containerBytes('MemoryBudget.forContainer', known);
+    return new MemoryBudget('container', { ...rest, limitBytes });
+  }
+
+  get limitBytes(): number {
+    return this.limit;
+  }
+
+  /** In use here and below; walks the tree below. */
+  get usedBytes(): number {
+    return this.totalUsed();
+  }
+
+  get capacityBytes(): number {
+    return this.limit;
+  }
+
+  get state(): BudgetState {
+    if (this.closed) return 'released';
+    if (this.refused) return 'exhausted';
+    return this.reservations > 0 || this.children.size > 0 ? 'active' : 'created';
+  }
+
+  /**
+   * Makes a budget below this one.
+   *
+   * @throws ERR_MEMORY_BUDGET_EXCEEDED for a limit or a guarantee above what this one has left
+   */
+  child(name: string, options: ChildBudgetOptions = {}): MemoryBudget {
+    this.needOpen('child');
+    const checked = checkOptions('MemoryBudget.child', options, CHILD_KEYS);
+    for (const sibling of this.children) {
+      if (sibling.name === name) {
+        throw memoryError(
+          'ERR_MEMORY_INVALID_ARGUMENT',
+          `MemoryBudget.child: '${this.name}' has a child '${name}' already`,
+        );
+      }
+    }
+    const made = new MemoryBudget(name, { ...checked, limitBytes: checked.limitBytes ?? this.limit }, this);
+    const promised = [...this.children].reduce(
+      (sum, { guaranteed, ...node }) => sum + Math.max(guaranteed, node.used),
+      0,
+    );
+    const left = this.limit - this.used - promised;
+    if (checked.limitBytes !== undefined && made.limit > left) throw exceeded(this, made.limit, this);
+    if (!this.makeRoom(made.guaranteed)) throw exceeded(this, made.guaranteed, this);
+    this.free -= made.guaranteed;
+    made.held = made.guaranteed;
+    made.free = made.guaranteed;
+    this.children.add(made);
+    return made;
+  }
+
+  /**
+   * Takes the bytes, asking reclaimers where it must.
+   *
+   * @throws ERR_MEMORY_BUDGET_EXCEEDED naming the limit and the top consumers, ERR_MEMORY_TOO_LARGE for more than any
+   *   limit on the way, ERR_MEMORY_CLOSED
+   */
+  reserve(bytes: number): void {
+    if (this.tryReserve(bytes)) return;
+    const narrow = this.narrowerThan(bytes);
+    throw narrow === null
+      ? exceeded(this, bytes, this.ensure(bytes, null, false) ?? this)
+      : beyond(this, bytes, narrow);
+  }
+
+  /** As reserve(), but false where there is no room. @throws for what is no size, and after close() */
+  tryReserve(bytes: number): boolean {
+    // Mostly: a whole number that the leaf has free, and nobody waits.
+    if (bytes > 0 && bytes <= this.free && Number.isInteger(bytes) && this.tree.waiting === 0 && !this.closed) {
+      this.free -= bytes;
+      this.used += bytes;
+      this.reservations += 1;
+      return true;
+    }
+    this.needOpen('reserve');
+    checkInteger('MemoryBudget.reserve: bytes', bytes, 1);
+    if (this.makeRoom(bytes)) {
+      this.free -= bytes;
+      this.used += bytes;
+      this.reservations += 1;
+      return true;
+    }
+    this.refused = true;
+    this.refusals += 1;
+    return false;
+  }
+
+  /**
+   * Gives bytes back.
+   *
+   * @throws ERR_MEMORY_INVALID_STATE for more than is reserved here: nothing is given back then
+   */
+  release(bytes: number): void {
+    if (!(bytes > 0 && bytes <= this.used && Number.isInteger(bytes))) this.badRelease(bytes);
+    if (this.used > this.peak) this.peak = this.used;
+    this.used -= bytes;
+    this.free += bytes;
+    this.releases += 1;
+    this.refused = false;
+    if (this.tree.waiting > 0 || this.free > 2 * this.quantum) this.settle();
+  }
+
+  private badRelease(bytes: number): never {
+    checkInteger('MemoryBudget.release: bytes', bytes, 1);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_STATE',
+      `budget '${this.path()}': release of ${bytes} bytes, but only ${this.used} bytes are reserved here`,
+      { requestedBytes: bytes, availableBytes: this.used, source: this.path() },
+    );
+  }
+
+  /**
+   * Takes bytes as an object that gives them back by itself: `using work = budget.reservation('4MiB')`.
+   *
+   * @throws as reserve()
+   */
+  reservation(size: ByteSize, options: ReservationOptions = {}): Reservation {
+    const where = 'MemoryBudget.reservation';
+    const given = checkOptions(where, options, ['mode', 'expiresMs']);
+    const bytes = parseBytes(size, `${where}: bytes`, { minBytes: 1 });
+    const mode = checkOneOf(`${where}: mode`, given.mode ?? 'strict', ['strict', 'elastic', 'bestEffort']);
+    const expiresMs = given.expiresMs === undefined ? undefined : parseDuration(given.expiresMs, `${where}: expiresMs`);
+    this.needOpen('reservation');
+    let charged = 0;
+    if (mode === 'strict') {
+      this.reserve(bytes);
+      charged = bytes;
+    } else if (mode === 'elastic') {
+      const free = Math.min(bytes, this.free);
+      if (free > 0 && this.tryReserve(free)) charged = free;
+    }
+    return new Reservation(this, charged, bytes, this.timers, expiresMs);
+  }
+
+  /**
+   * Waits for the bytes, in the order of priority and arrival; a large request is not overtaken by small ones. Does not
+   * keep the process alive.
+   *
+   * @throws ERR_MEMORY_TOO_LARGE at once where waiting is in vain, ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED,
+   *   ERR_MEMORY_CLOSED when the budget closes meanwhile
+   */
+  async acquire(size: ByteSize, options: BudgetAcquireOptions = {}): Promise<Reservation> {
+    const where = 'MemoryBudget.acquire';
+    const given = checkOptions(where, options, ['deadlineMs', 'signal', 'priority']);
+    const bytes = parseBytes(size, `${where}: bytes`, { minBytes: 1 });
+    const priority = checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100);
+    const deadlineMs =
+      given.deadlineMs === undefined ? undefined : parseDuration(given.deadlineMs, `${where}: deadlineMs`);
+    const { signal } = given;
+    if (signal?.aborted) throw this.aborted(bytes, signal);
+    const narrow = this.narrowerThan(bytes);
+    if (narrow !== null) throw beyond(this, bytes, narrow);
+    if (this.tryReserve(bytes)) return new Reservation(this, bytes, bytes, this.timers);
+    return this.queue(bytes, priority, deadlineMs, signal);
+  }
+
+  private queue(
+    bytes: number,
+    priority: number,
+    deadlineMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Reservation> {
+    return new Promise((resolve, reject) => {
+      let timer: unknown = null;
+      const onAbort = (): void => waiter.refuse(this.aborted(bytes, signal));
+      const leave = (): void => {
+        this.pending.delete(waiter);
+        if (timer !== null) this.timers.stop(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: AcquireWaiter = {
+        node: this,
+        at: this,
+        bytes,
+        priority,
+        arrival: this.tree.arrivals,
+        done: false,
+        grant: () => {
+          leave();
+          this.reservations += 1;
+          resolve(new Reservation(this, bytes, bytes, this.timers));
+        },
+        refuse: (error) => {
+          if (waiter.done) return;
+          waiter.done = true;
+          waiter.at.waiters.noteGone();
+          this.tree.waiting -= 1;
+          leave();
+          reject(error);
+          this.settle(); // those behind it may be served now
+        },
+      };
+      this.tree.arrivals += 1;
+      this.tree.waiting += 1;
+      this.pending.add(waiter);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (deadlineMs !== undefined) {
+        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs);
+      }
+      (this.ensure(bytes, null, false) ?? this).enqueue(waiter);
+      this.settle();
+    });
+  }
+
+  private aborted(bytes: number, signal: AbortSignal | undefined): Error {
+    return memoryError('ERR_MEMORY_ABORTED', `budget '${this.path()}': waiting for ${bytes} bytes was aborted`, {
+      requestedBytes: bytes,
+      source: this.path(),
+      cause: signal?.reason,
+    });
+  }
+
+  private timedOut(bytes: number, deadlineMs: number): Error {
+    const { message, ...details } = exceeded(this, bytes, this.ensure(bytes, null, false) ?? this);
+    return memoryError('ERR_MEMORY_TIMEOUT', `${message}; waited ${deadlineMs} ms`, {
+      requestedBytes: bytes,
+      limitBytes: details.limitBytes,
+      availableBytes: details.availableBytes,
+      source: this.path(),
+    });
+  }
+
+  /** Registers somebody who can give memory back; returns the function that removes it. */
+  addReclaimer(reclaimer: BudgetReclaimer): () => void {
+    this.needOpen('addReclaimer');
+    this.reclaimers.add(checkReclaimer('MemoryBudget.addReclaimer', reclaimer));
+    return () => void this.reclaimers.delete(reclaimer);
+  }
+
+  /** Bytes that the reclaimers here and below say they could give. */
+  reclaimableBytes(): number {
+    let total = 0;
+    for (const reclaimer of this.allReclaimers()) total += reclaimableOf(reclaimer);
+    return total;
+  }
+
+  private *allReclaimers(): Generator<BudgetReclaimer> {
+    yield* this.reclaimers;
+    for (const child of this.children) yield* (child as MemoryBudget).allReclaimers();
+  }
+
+  /** Own free capacity, then that of the others, then reclaimers, then no. */
+  private makeRoom(bytes: number): boolean {
+    let blocked = this.ensure(bytes, null, false);
+    if (blocked === null) return true;
+    if (blocked.waiters.peek() !== undefined || this.narrowerThan(bytes) !== null) return false;
+    blocked.harvest();
+    blocked = this.ensure(bytes, null, false);
+    return blocked === null || this.reclaimFor(bytes, blocked as MemoryBudget);
+  }
+
+  private reclaimFor(bytes: number, refusing: MemoryBudget): boolean {
+    if (this.tree.reclaiming) return false; // a reclaimer that reserves: it gets what is free and nothing more
+    this.tree.reclaiming = true;
+    try {
+      for (const reclaimer of inOrder(refusing.allReclaimers())) {
+        if (this.busy.has(reclaimer)) continue;
+        const before = refusing.totalUsed();
+        this.ask(reclaimer, Math.max(1, bytes - this.free));
+        this.reclaimed += Math.max(0, before - refusing.totalUsed());
+        refusing.harvest();
+        if (this.ensure(bytes, null, false) === null) return true;
+      }
+      return false;
+    } finally {
+      this.tree.reclaiming = false;
+    }
+  }
+
+  private ask(reclaimer: BudgetReclaimer, targetBytes: number): void {
+    try {
+      const answer = reclaimer.reclaim(targetBytes);
+      if (typeof answer === 'number') return;
+      this.busy.add(reclaimer); // not asked again before it has answered
+      const failed = (): void => {
+        this.reclaimFailures += 1;
+      };
+      Promise.resolve(answer)
+        .catch(failed)
+        .finally(() => this.busy.delete(reclaimer));
+    } catch {
+      this.reclaimFailures += 1; // the next one is asked; stats() tells
+    }
+  }
+
+  private narrowerThan(bytes: number): BudgetNode | null {
+    for (let node: BudgetNode | null = this; node !== null; node = node.parent) if (bytes > node.limit) return node;
+    return null;
+  }
+
+  /**
+   * Changes the limit. Those who wait are served where it grew.
+   *
+   * @throws ERR_MEMORY_IN_USE below what is in use, ERR_MEMORY_OUT_OF_RANGE above the parent's limit or below the guarantee
+   */
+  resize(limit: ByteSize): void {
+    this.needOpen('resize');
+    const limitBytes = parseBytes(limit, 'MemoryBudget.resize: limitBytes', {
+      minBytes: Math.max(1, this.guaranteed),
+      maxBytes: this.parent?.limit ?? Number.MAX_SAFE_INTEGER,
+    });
+    this.harvest();
+    const granted = this.held - this.free;
+    if (limitBytes < granted) throw exceeded(this, limitBytes, this);
+    if (this.parent === null) {
+      this.free += limitBytes - this.held;
+      this.held = limitBytes;
+    } else if (this.held > limitBytes) {
+      const excess = this.held - limitBytes;
+      this.held -= excess;
+      this.free -= excess;
+      this.parent.free += excess;
+    }
+    this.limit = limitBytes;
+    this.settle();
+    (this.parent ?? this).settle();
+  }
+
+  /** The budgets of this tree that use most, greatest first. */
+  topConsumers(count: number = 5): { name: string; usedBytes: number }[] {
+    return topConsumers(this, checkInteger('MemoryBudget.topConsumers: count', count, 1));
+  }
+
+  stats(): BudgetStats {
+    return Object.freeze({
+      name: this.name,
+      state: this.state,
+      limitBytes: this.limit,
+      guaranteedBytes: this.guaranteed,
+      usedBytes: this.totalUsed(),
+      ownBytes: this.used,
+      peakOwnBytes: Math.max(this.peak, this.used),
+      heldBytes: this.held,
+      reservations: this.reservations,
+      releases: this.releases,
+      refusals: this.refusals,
+      waiting: this.pending.size,
+      reclaimedBytes: this.reclaimed,
+      reclaimFailures: this.reclaimFailures,
+      children: Object.freeze([...this.children].map((child) => (child as MemoryBudget).stats())),
+    });
+  }
+
+  /**
+   * Ends the budget: its capacity goes back to the parent, who waits is refused. Closing twice does nothing.
+   *
+   * @throws ERR_MEMORY_IN_USE naming the holders while anything is in use or a child is open
+   */
+  close(): void {
+    if (this.closed) return;
+    const open = [...this.children].map(({ name }) => name);
+    if (this.used > 0 || open.length > 0) throw stillHeld(this, open);
+    this.closed = true;
+    for (const waiter of [...this.pending]) waiter.refuse(closedError(this, 'acquire'));
+    this.reclaimers.clear();
+    this.detach();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  private needOpen(what: string): void {
+    if (this.closed) throw closedError(this, what);
+  }
+}

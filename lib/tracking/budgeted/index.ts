@@ -1,0 +1,2 @@
+export { BudgetedAllocator, type BudgetedOptions } from './budgeted';
+export { ByteLimit } from './limit';

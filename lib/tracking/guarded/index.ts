@@ -1,0 +1,3 @@
+export type { Damage } from './canary';
+export { GuardedAllocator } from './guarded';
+export type { GuardedOptions } from './options';

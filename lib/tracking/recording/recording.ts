@@ -1,0 +1,210 @@
+import { threadId } from 'node:worker_threads';
+import { type Allocator, type ByteSize, type Clock, checkBoolean, checkOptions, parseBytes } from '../../core';
+import { AllocatorAdaptor, BlockTable, isExhausted, unwrap } from '../base';
+import {
+  COLUMNS,
+  EXTRA_COLUMNS,
+  formatPointer,
+  formatTime,
+  type NoteFacts,
+  type RecordedAction,
+  writeNote,
+} from './format';
+import { openSink, type TextSink } from './sink';
+
+export interface RecordingOptions {
+  /** Gets whole lines, each with its line break, many at a time. Give this or `path`. */
+  readonly sink?: (text: string) => void;
+  /** A file that is written anew. */
+  readonly path?: string;
+  /** Milliseconds since 1970, fractions allowed; default the wall clock. */
+  readonly clock?: Clock;
+  /** Text that is gathered before it is written; 0 writes each line. Default 64 KiB. */
+  readonly bufferBytes?: ByteSize;
+  /** False writes RMM's six columns only: alignments, resets and statistics cannot be played back then. Default true. */
+  readonly extraColumns?: boolean;
+  readonly name?: string;
+}
+
+const wallClock: Clock = { nowMs: () => performance.timeOrigin + performance.now() };
+/** Unwritten text past this is dropped: a sink that keeps failing must not eat the memory. */
+const MOST_PENDING = 16 * 2 ** 20;
+
+/**
+ * Writes every allocation, refusal and free as a line of RMM's log format, for `nebula-memory replay` and for RMM's own
+ * tools. Wrong arguments and frees that throw are not written: they changed nothing.
+ *
+ * Pointers are offsets plus 4096, times are of the day in UTC, the stream is 0. A reset is written as the frees of all
+ * live blocks. Lines are gathered: what is not flushed when the process dies is lost, `dispose` flushes. A sink that
+ * throws does not undo an allocation: the text is kept and tried again, `flush` throws the error, and text past 16 MiB is
+ * dropped and counted in `lostLines`.
+ */
+export class RecordingAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  private readonly sink: TextSink;
+  private readonly clock: Clock;
+  private readonly bufferBytes: number;
+  private readonly extra: boolean;
+  private readonly blocks = new BlockTable();
+  private readonly start: NoteFacts;
+  private pending = '';
+  private pendingLines = 0;
+  private lost = 0;
+  private flushing = false;
+
+  /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_SYSCALL when the file cannot be made */
+  constructor(inner: I, options: RecordingOptions) {
+    super('recording', inner, options?.name);
+    const given = checkOptions('RecordingAllocator', options, [
+      ...(['sink', 'path', 'clock', 'bufferBytes', 'extraColumns', 'name'] as const),
+    ]);
+    this.clock = given.clock ?? wallClock;
+    this.bufferBytes = parseBytes(given.bufferBytes ?? 65_536, 'RecordingAllocator: bufferBytes');
+    this.extra = checkBoolean('RecordingAllocator: extraColumns', given.extraColumns ?? true);
+    this.sink = openSink(given.sink, given.path);
+    this.pending = `${[...COLUMNS, ...(this.extra ? EXTRA_COLUMNS : [])].join(',')}\n`;
+    this.start = startFacts(inner);
+    if (this.extra) this.write('free', null, 0, undefined, writeNote('start', this.start));
+  }
+
+  /** Lines that were dropped because the sink kept failing. */
+  get lostLines(): number {
+    return this.lost;
+  }
+
+  override allocate(byteLength: number, alignment?: number): number {
+    this.blocks.prepare();
+    let offset: number;
+    try {
+      offset = this.inner.allocate(byteLength, alignment);
+    } catch (error) {
+      if (isExhausted(error)) this.write('allocate failure', null, byteLength, alignment, '');
+      throw error;
+    }
+    this.enter(offset, byteLength, alignment);
+    return offset;
+  }
+
+  override tryAllocate(byteLength: number, alignment?: number): number {
+    this.blocks.prepare();
+    const offset = this.inner.tryAllocate(byteLength, alignment);
+    if (offset === -1) this.write('allocate failure', null, byteLength, alignment, '');
+    else this.enter(offset, byteLength, alignment);
+    return offset;
+  }
+
+  override deallocate(offset: number, byteLength: number): void {
+    this.inner.deallocate(offset, byteLength);
+    const slot = this.blocks.find(offset);
+    if (slot !== -1) this.blocks.removeAt(slot);
+    this.write('free', offset, byteLength, undefined, '');
+  }
+
+  override reset(): void {
+    this.inner.reset();
+    const { blocks } = this;
+    for (let slot = 0; slot < blocks.slots; slot++) {
+      const offset = blocks.offsetAt(slot);
+      if (offset !== -1) this.write('free', offset, blocks.sizes[slot] ?? 0, undefined, writeNote('by-reset'));
+    }
+    blocks.clear();
+    if (this.extra) this.write('free', null, 0, undefined, writeNote('reset'));
+  }
+
+  /** Hands what is gathered to the sink. @throws what the sink throws: the text is kept then */
+  flush(): void {
+    if (this.flushing || this.pending === '') return;
+    const text = this.pending;
+    const lines = this.pendingLines;
+    this.pending = '';
+    this.pendingLines = 0;
+    this.flushing = true;
+    try {
+      this.sink.write(text);
+    } catch (error) {
+      this.pending = text + this.pending;
+      this.pendingLines += lines;
+      throw error;
+    } finally {
+      this.flushing = false;
+    }
+  }
+
+  /** Writes the statistics as the last line, disposes the inner allocator and closes the sink. */
+  protected override letGo(): void {
+    const facts = this.endFacts();
+    super.letGo();
+    this.closed = true;
+    if (this.extra) this.write('free', null, 0, undefined, writeNote('end', facts));
+    try {
+      this.flush();
+    } finally {
+      this.sink.close();
+      this.pending = '';
+      this.blocks.clear();
+    }
+  }
+
+  private enter(offset: number, byteLength: number, alignment: number | undefined): void {
+    this.blocks.set(offset, byteLength, 0, 0);
+    this.write('allocate', offset, byteLength, alignment, '');
+  }
+
+  private write(
+    action: RecordedAction,
+    offset: number | null,
+    byteLength: number,
+    alignment: number | undefined,
+    note: string,
+  ): void {
+    const time = this.timeNow();
+    const row = `${threadId},${time},${action},${formatPointer(offset)},${byteLength},0`;
+    this.pending += this.extra ? `${row},${alignment ?? ''},${note}\n` : `${row}\n`;
+    this.pendingLines++;
+    if (this.pending.length <= this.bufferBytes) return;
+    try {
+      this.flush();
+    } catch {
+      if (this.pending.length <= MOST_PENDING) return; // tried again with a later line, and told by flush()
+      this.lost += this.pendingLines;
+      this.pending = '';
+      this.pendingLines = 0;
+    }
+  }
+
+  /** A clock that throws or makes no sense must not undo what has happened. */
+  private timeNow(): string {
+    try {
+      return formatTime(this.clock.nowMs());
+    } catch {
+      return formatTime(0);
+    }
+  }
+
+  private endFacts(): NoteFacts {
+    const stats = this.inner.stats();
+    const since = (key: 'allocations' | 'deallocations' | 'failures' | 'resets'): number =>
+      stats[key] - Number(this.start[key] ?? 0);
+    return {
+      allocations: since('allocations'),
+      deallocations: since('deallocations'),
+      failures: since('failures'),
+      resets: since('resets'),
+      live: stats.liveAllocations,
+      used: stats.usedBytes,
+      peak: stats.peakUsedBytes,
+    };
+  }
+}
+
+function startFacts(inner: Allocator): NoteFacts {
+  const bottom = unwrap(inner);
+  const { allocations, deallocations, failures, resets, liveAllocations, usedBytes, capacityBytes } = inner.stats();
+  const { blockBytes, blockAlignment } = bottom as { blockBytes?: unknown; blockAlignment?: unknown };
+  return {
+    allocator: bottom.constructor.name,
+    ...(capacityBytes === null ? {} : { capacity: capacityBytes }),
+    ...(typeof blockBytes === 'number' ? { blockBytes } : {}),
+    ...(typeof blockAlignment === 'number' ? { blockAlignment } : {}),
+    ...{ allocations, deallocations, failures, resets, live: liveAllocations, used: usedBytes },
+  };
+}

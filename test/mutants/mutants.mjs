@@ -1,0 +1,83 @@
+// Defects that the lanes must notice: each replaces one piece of text, found once in one file, and names the lane that must
+// fail and what it must say. `extra` ones run with --all only: the first four are those that each lane is judged by.
+// To add one: an entry here; a lane that is new goes into lanes.mjs.
+
+export const mutants = [
+  {
+    name: 'the bind call is removed',
+    file: 'native/region/placement.cc',
+    from: '  return platform::SetPolicy(address, bytes, policy, nodes, move);',
+    to: '  return Ok();',
+    lane: 'vm',
+    says: /placement: bind 1/,
+  },
+  {
+    name: 'the detach is removed',
+    file: 'lib/platform/region/buffers.ts',
+    from: '  const transferable = buffer as Transferable;\n',
+    to: '  if (buffer.byteLength >= 0) return true;\n  const transferable = buffer as Transferable;\n',
+    lane: 'lifecycle',
+    says: /● /,
+  },
+  {
+    name: 'an unlock is removed',
+    file: 'native/region/pages.cc',
+    from: '    const Status unlocked = platform::UnlockPages(address, bytes);',
+    to: '    const Status unlocked = Ok();',
+    lane: 'soak',
+    says: /bytes are locked after unlock\(\)|bytes left locked/,
+  },
+  {
+    name: 'a byte is written past a block',
+    file: 'native/region/pages.cc',
+    from: 'std::memmove(out, use.base() + offset, length);',
+    to: 'std::memmove(out, use.base() + offset, length + 1);',
+    lane: 'core under ASan',
+    says: /(heap|stack)-buffer-overflow/,
+  },
+  {
+    name: 'a byte is written past a block',
+    file: 'native/region/pages.cc',
+    from: 'std::memmove(out, use.base() + offset, length);',
+    to: 'std::memmove(out, use.base() + offset, length + 1);',
+    lane: 'core under valgrind',
+    says: /Invalid write of size/,
+    extra: true,
+  },
+  {
+    name: 'a range is given back while a store is left',
+    file: 'native/region/table.cc',
+    from: 'if (range->retired && range->stores == 0) FinishRange(range);',
+    to: 'if (range->retired) FinishRange(range);',
+    lane: 'core under ASan',
+    says: /SEGV|not ok stores outlive the region/,
+    extra: true,
+  },
+  {
+    name: 'the table is read without its lock',
+    file: 'native/region/table.cc',
+    from: 'Status Describe(Id id, Info* out) {\n  platform::MutexGuard guard(GetTable().lock);',
+    to: 'Status Describe(Id id, Info* out) {',
+    lane: 'core under TSan',
+    says: /data race/,
+    extra: true,
+  },
+  {
+    name: 'a sum of offset and length wraps',
+    file: 'native/core/core.h',
+    from: 'return offset <= size && length <= size - offset;',
+    to: 'return offset + length <= size;',
+    lane: 'fuzz arithmetic',
+    says: /wrong: RangeInside|deadly signal|AddressSanitizer/,
+    extra: true,
+  },
+  {
+    name: 'no bytes take a whole page',
+    file: 'native/region/table.cc',
+    from: 'if (length != 0) AlignUp(offset',
+    to: 'AlignUp(offset',
+    lane: 'fuzz operations',
+    says: /not as the model/,
+    extra: true,
+  },
+];
