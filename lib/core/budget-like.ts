@@ -1,3 +1,6 @@
+import { describe } from './describe';
+import { memoryError } from './errors';
+
 /** What a part of the package needs of a budget: any object of this shape can limit it. All sizes are bytes. */
 export interface BudgetLike {
   readonly name: string;
@@ -7,6 +10,17 @@ export interface BudgetLike {
   tryReserve(bytes: number): boolean;
   /** Gives back what was taken. */
   release(bytes: number): void;
+}
+
+/** Checks that something has the methods of a budget, and returns it. @throws ERR_MEMORY_INVALID_ARGUMENT */
+export function checkBudget(where: string, value: unknown): BudgetLike {
+  const shape = value as Partial<BudgetLike> | null | undefined;
+  const methods = [shape?.reserve, shape?.tryReserve, shape?.release];
+  if (methods.every((method) => typeof method === 'function')) return value as BudgetLike;
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: budget must have reserve, tryReserve and release, got ${describe(value)}`,
+  );
 }
 
 /** How short memory is, from nothing to the last stage before the kernel kills. */

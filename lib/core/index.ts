@@ -1,5 +1,5 @@
 export { alignDown, alignUp, checkAlignment, checkedAdd, checkedMultiply, isPowerOfTwo } from './align';
-export { type BudgetLike, PRESSURE_LEVELS, type PressureLevel, type PressureSignal } from './budget-like';
+export { type BudgetLike, checkBudget, PRESSURE_LEVELS, type PressureLevel, type PressureSignal } from './budget-like';
 export {
   checkBoolean,
   checkFunction,

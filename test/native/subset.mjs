@@ -18,6 +18,8 @@ export const TESTS_LEFT_OUT = [
     reason: 'the same: the pages are not locked, so nothing is refused',
   },
   { test: 'shared memory is refused while locked', reason: 'the same' },
+  { test: 'protect() of locked private memory leaves nothing locked behind', reason: 'the same, of munlock()' },
+  { test: 'protect() of locked a file copy leaves nothing locked behind', reason: 'the same, of munlock()' },
   {
     test: 'pageStats says so when the kernel merged the region with its neighbors',
     reason: "compares two looks at /proc/self/smaps, between which ASan's allocator maps memory beside the region",

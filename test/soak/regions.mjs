@@ -1,10 +1,9 @@
 // Regions of every kind, made and used at random.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MUNLOCK_WORKS } from './books.mjs';
 
 const PAGE = 4096;
-/** ASan's runtime replaces munlock() by a function that does nothing. */
-const MUNLOCK_WORKS = process.env.NEBULA_TEST_UNDER !== 'asan';
 
 export function regionWork(world) {
   const { next, chance, pick, folder, crew } = world;
@@ -12,10 +11,6 @@ export function regionWork(world) {
   const file = join(folder, 'file');
   writeFileSync(file, Buffer.alloc(16 * PAGE, 1));
   let serial = 0;
-
-  // A locked region is not protected here: where that moves its pages, MREMAP_DONTUNMAP leaves the kernel's count of locked
-  // bytes too high for good (VmLck in /proc/self/status), for it forgets the old mapping's lock without counting it down.
-  const locked = new WeakSet();
 
   const makers = {
     anonymous() {
@@ -28,9 +23,7 @@ export function regionWork(world) {
       if (chance(10)) options.fork = pick(['inherit', 'exclude', 'wipe']);
       if (chance(10)) options.name = 'soak';
       if (chance(10)) options.numa = 'local';
-      const region = Region.map((1 + (next() % 64)) * 1024, options);
-      if (options.lock) locked.add(region);
-      return region;
+      return Region.map((1 + (next() % 64)) * 1024, options);
     },
     large: () =>
       Region.map((1 + (next() % 8)) * 2 ** 20, { carrier: pick(['local', 'shared']), pages: pick(['base', 'thp']) }),
@@ -70,7 +63,6 @@ export function regionWork(world) {
     decommit: (region) => region.decommit(),
     advise: (region) => region.advise(pick(['normal', 'random', 'willneed', 'dontdump', 'dodump', 'cold'])),
     protect(region) {
-      if (locked.has(region)) return;
       region.protect(pick(['read', 'none']));
       if (chance(80)) region.protect('readwrite');
     },
@@ -83,11 +75,9 @@ export function regionWork(world) {
     },
     lock(region) {
       if (!chance(30)) return;
-      locked.add(region);
       region.lock();
       if (!chance(80)) return; // let go of while locked
       region.unlock();
-      locked.delete(region);
       const { lockedBytes, exact } = region.pageStats();
       if (MUNLOCK_WORKS && exact && lockedBytes > 0) throw new Error(`${lockedBytes} bytes are locked after unlock()`);
     },

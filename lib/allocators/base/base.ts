@@ -12,6 +12,8 @@ export const FAST_LIMIT = 2 ** 30;
 export abstract class AllocatorBase implements Allocator {
   readonly name: string;
   protected closed = false;
+  /** True while the memory is let go of: that may run a provider, which is somebody else's code. */
+  private ending = false;
   /** 1 where operations are counted, 0 where not: adding it costs less than asking. */
   protected readonly step: 0 | 1;
   protected allocations = 0;
@@ -62,7 +64,17 @@ export abstract class AllocatorBase implements Allocator {
   /** Lets go of the memory: views of memory that it owned have length 0 afterwards. May be called again. */
   [Symbol.dispose](): void {
     if (this.closed) return;
-    this.letGo(); // may throw ERR_MEMORY_IN_USE for pinned memory: still open then
+    if (this.ending) {
+      throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.where('dispose')}: called by its own provider meanwhile`, {
+        source: this.name,
+      });
+    }
+    this.ending = true;
+    try {
+      this.letGo(); // may throw ERR_MEMORY_IN_USE for pinned memory: still open then
+    } finally {
+      this.ending = false;
+    }
     this.closed = true;
   }
 

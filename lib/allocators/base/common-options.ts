@@ -1,5 +1,5 @@
 import { checkBoolean, checkInteger, checkString, memoryError } from '../../core';
-import type { Backing } from './source';
+import type { Region } from '../../platform';
 
 /** What the options of all local allocators share. */
 export interface AllocatorOptions {
@@ -39,8 +39,8 @@ export function commonSettings(where: string, options: AllocatorOptions): Common
 
 const FILL_STEP_BYTES = 2 ** 30; // one buffer cannot span every region: fill in windows
 
-/** Fills a range of a backing. @throws ERR_MEMORY_FREED */
-export function fillRange(where: string, { region }: Backing, offset: number, byteLength: number, byte: number): void {
+/** Fills a range of a region. @throws ERR_MEMORY_FREED */
+export function fillRange(where: string, region: Region, offset: number, byteLength: number, byte: number): void {
   if (region.state === 'freed') {
     throw memoryError('ERR_MEMORY_FREED', `${where}: the region below the allocator was freed`);
   }

@@ -1,5 +1,6 @@
 export { checkBlockAlignment, checkByteLength, checkOffset, MAX_ALIGNMENT } from './arguments';
 export { AllocatorBase, FAST_LIMIT, windowOf } from './base';
+export { runWithin } from './callbacks';
 export {
   type AllocatorOptions,
   COMMON_OPTIONS,
@@ -7,7 +8,9 @@ export {
   commonSettings,
   fillRange,
 } from './common-options';
+export { CursorAllocator } from './cursor-allocator';
 export {
+  acquireFrom,
   type Backing,
   backingFrom,
   isProvider,

@@ -49,9 +49,30 @@ function backingOf(region: Region, release: () => void): Backing {
   }
 }
 
-/** Takes memory from a provider. @throws what the provider throws */
-export function backingFrom(provider: RegionProvider<Region>, byteLength: number): Backing {
-  const region = provider.acquire(byteLength);
+function badProvider(where: string, why: string): Error {
+  return memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: the provider cannot be used: ${why}`, {
+    hint: 'acquire(byteLength) has to return a Region of at least that many bytes, or to throw.',
+  });
+}
+
+/**
+ * A region of a provider, which is somebody else's code: what it returns is looked at before it is used.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no Region, is freed or too small; and what the provider throws
+ */
+export function acquireFrom(where: string, provider: RegionProvider<Region>, byteLength: number): Region {
+  const region: unknown = provider.acquire(byteLength);
+  if (!(region instanceof Region)) throw badProvider(where, `it returned ${describe(region)} instead of a Region`);
+  if (region.state === 'freed') throw badProvider(where, 'it returned a region that is freed');
+  if (region.byteLength >= byteLength) return region;
+  const got = region.byteLength;
+  provider.release(region);
+  throw badProvider(where, `it returned ${got} bytes where ${byteLength} were asked for`);
+}
+
+/** Takes memory from a provider. @throws as acquireFrom */
+export function backingFrom(where: string, provider: RegionProvider<Region>, byteLength: number): Backing {
+  const region = acquireFrom(where, provider, byteLength);
   return backingOf(region, () => provider.release(region));
 }
 
@@ -91,7 +112,7 @@ export function openSource(where: string, source: MemorySource): Backing {
     return backingOf(given.region, () => {});
   }
   if (given.region === undefined && given.byteLength !== undefined && isProvider(given.provider)) {
-    return backingFrom(given.provider, parseBytes(given.byteLength, `${where}: byteLength`, { minBytes: 1 }));
+    return backingFrom(where, given.provider, parseBytes(given.byteLength, `${where}: byteLength`, { minBytes: 1 }));
   }
   throw memoryError(
     'ERR_MEMORY_INVALID_ARGUMENT',

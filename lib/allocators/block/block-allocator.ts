@@ -153,6 +153,8 @@ export class BlockAllocator extends AllocatorBase {
         block < this.fresh &&
         block * this.stride === start &&
         words[block] === -byteLength &&
+        byteLength > 0 && // or else a link of the free list would pass for a size,
+        byteLength <= LEASED && // and a lease for a larger one
         !this.fills
       ) {
         words[block] = this.head;
@@ -229,15 +231,14 @@ export class BlockAllocator extends AllocatorBase {
     return new PoolBox(this, offset, byteLength);
   }
 
-  /** For boxes. */
+  /** For boxes. @throws ERR_MEMORY_FREED for what is not out on lease */
   viewLeased(offset: number, byteLength: number): Uint8Array {
-    return this.windowAt(offset / this.stride, 0, byteLength);
+    return this.windowAt(this.leased('viewLeased', offset, byteLength), 0, byteLength);
   }
 
-  /** For boxes: the block is free again, or with `keep` an ordinary one. */
+  /** For boxes: the block is free again, or with `keep` an ordinary one. @throws ERR_MEMORY_DOUBLE_FREE */
   endLease(offset: number, byteLength: number, keep: boolean): void {
-    const block = offset / this.stride;
-    if (this.words[block] !== -byteLength - LEASED) throw this.doubleFree('endLease', offset);
+    const block = this.leased('endLease', offset, byteLength);
     this.words[block] = -byteLength;
     if (keep) return;
     try {
@@ -246,6 +247,14 @@ export class BlockAllocator extends AllocatorBase {
       this.words[block] = -byteLength - LEASED;
       throw error;
     }
+  }
+
+  // The number of a block that is out on lease with this size.
+  private leased(method: string, offset: number, byteLength: number): number {
+    this.checkArguments(method, offset, byteLength);
+    const block = offset / this.stride;
+    if (block < this.fresh && this.words[block] === -byteLength - LEASED) return block;
+    throw this.doubleFree(method, offset);
   }
 
   // ---- what it is ----------------------------------------------------------------------------------------------
@@ -311,12 +320,30 @@ export class BlockAllocator extends AllocatorBase {
   }
 
   protected override get reservedBytes(): number {
-    return this.closed ? 0 : this.chunks.reservedBytes;
+    return this.chunks.reservedBytes;
   }
 
   protected override letGo(): void {
     if (this.growing) throw this.reentered('dispose');
+    const before = this.chunks.length;
+    try {
+      this.chunks.release();
+    } catch (error) {
+      if (this.chunks.length === before) throw error; // nothing has changed: still open
+      this.dropAll();
+      this.closed = true; // some of the memory is gone: all that is left to do is dispose(), once more
+      throw error;
+    }
+    this.dropAll();
+  }
+
+  /** Also lets go of what could not be let go of before. */
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
     this.chunks.release();
+  }
+
+  private dropAll(): void {
     this.peak = this.peakLive;
     this.dropped += this.live;
     this.live = 0;
@@ -342,7 +369,7 @@ export class BlockAllocator extends AllocatorBase {
     const backing = this.chunks.at(chunk);
     if (allocFill !== -1 && backing !== undefined) {
       const at = (block - this.chunks.firstBlock(chunk)) * this.stride;
-      fillRange(this.where(method), backing, at, byteLength, allocFill);
+      fillRange(this.where(method), backing.region, at, byteLength, allocFill);
     }
     if (this.head >= LINK) this.head = this.words[block] ?? LAST;
     else this.fresh = block + 1;
@@ -422,7 +449,7 @@ export class BlockAllocator extends AllocatorBase {
     const backing = this.chunks.at(chunk);
     if (backing === undefined) throw this.closedError('view');
     const start = (block - this.chunks.firstBlock(chunk)) * this.stride + within;
-    return windowOf('BlockAllocator.view', backing, start, byteLength);
+    return windowOf(this.name, backing, start, byteLength);
   }
 
   private fillLive(): void {

@@ -36,7 +36,7 @@ export class Chunks {
     const { provider, growBlocks, maxBlocks, strideBytes } = this.settings;
     const blocks = Math.min(growBlocks, maxBlocks - this.blocks);
     const byteLength = blocks * strideBytes;
-    this.add(provider === undefined ? openSource(where, byteLength) : backingFrom(provider, byteLength), blocks);
+    this.add(provider === undefined ? openSource(where, byteLength) : backingFrom(where, provider, byteLength), blocks);
   }
 
   private add(backing: Backing, blocks: number): void {
@@ -62,13 +62,14 @@ export class Chunks {
     return Math.min(this.firstBlock(chunk + 1), this.blocks);
   }
 
-  /** Lets go of all, newest first. What throws stays, and all before it. @throws ERR_MEMORY_IN_USE */
+  /** Lets go of all, newest first. What throws stays, and all before it; may be called again. @throws ERR_MEMORY_IN_USE */
   release(): void {
     for (;;) {
       const backing = this.backings[this.backings.length - 1];
       if (backing === undefined) return;
       backing.release();
       this.backings.pop();
+      this.reservedBytes -= backing.byteLength;
     }
   }
 }

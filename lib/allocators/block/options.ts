@@ -10,7 +10,7 @@ import {
   parseBytes,
   type RegionProvider,
 } from '../../core';
-import type { Region } from '../../platform';
+import { Region } from '../../platform';
 import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings, isProvider } from '../base';
 
 export interface BlockOptions extends AllocatorOptions {
@@ -96,6 +96,10 @@ export function blockSettings(where: string, given: BlockOptions): BlockSettings
       : checkAlignment(options.alignment, 4096, `${where}: alignment`);
   const strideBytes = alignUp(blockBytes, alignment);
   const { region, provider } = options;
+  if (region !== undefined && !(region instanceof Region)) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region must be a Region, got ${describe(region)}`);
+  }
+  if (region?.state === 'freed') throw memoryError('ERR_MEMORY_FREED', `${where}: the region was freed before`);
   if (provider !== undefined && (region !== undefined || !isProvider(provider))) {
     const got = region === undefined ? describe(provider) : 'both';
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region or provider is needed, or none, got ${got}`);

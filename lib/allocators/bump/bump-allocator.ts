@@ -1,8 +1,8 @@
-import { type AllocatorStats, checkFunction, describe, type MemoryError, memoryError } from '../../core';
-import { AllocatorBase, type Backing, FAST_LIMIT, fillRange, type MemorySource, openSource, windowOf } from '../base';
+import { type AllocatorStats, describe, type MemoryError, memoryError } from '../../core';
+import { CursorAllocator, fillRange, type MemorySource, runWithin } from '../base';
 import { BumpCheckpoint, BumpScope } from './checkpoint';
 import { BlockLedger } from './ledger';
-import { BUMP_PRESETS, type BumpOptions, type BumpSettings, bumpSettings } from './options';
+import { BUMP_PRESETS, type BumpOptions, bumpSettings } from './options';
 import { Segments } from './segments';
 
 const NAME = 'BumpAllocator';
@@ -14,24 +14,13 @@ const NAME = 'BumpAllocator';
  * The memory is as it was found: zeros from the system, and after reset() what was there before. Belongs to one thread.
  * Works beyond 4 GiB; offsets under 1 GiB are the fast ones. Offsets do not repeat before reset() or restore().
  */
-export class BumpAllocator extends AllocatorBase {
-  // The cursor: `near` while it is at most FAST_LIMIT, so that 32-bit arithmetic holds; from there on `far`.
-  private near = 0;
-  private far = 0;
-  /** Highest end that the fast path may reach; -1 sends every request through the slow one. */
-  private fastEnd = -1;
+export class BumpAllocator extends CursorAllocator {
   private readonly leastBytes: number;
-  private readonly backing: Backing;
-  private readonly settings: BumpSettings;
   private readonly ledger: BlockLedger | null;
   private readonly segments = new Segments();
   /** What `handed` was when the newest segment began, and how many of its blocks were freed. */
   private segmentBase = 0;
   private segmentFreed = 0;
-  /** Successful allocations. Counted with `stats: false` too: live blocks are known by it. */
-  private handed = 0;
-  private peak = 0;
-  private generations = 0;
 
   /**
    * @param source bytes of private memory, `{ region }` (stays its owner's) or `{ provider, byteLength }`
@@ -40,12 +29,9 @@ export class BumpAllocator extends AllocatorBase {
    */
   constructor(source: MemorySource, options?: BumpOptions) {
     const settings = bumpSettings(NAME, options);
-    super(settings.name, settings.stats);
-    this.settings = settings;
+    super(NAME, source, settings, settings.exactFrees);
     this.leastBytes = settings.leastBytes;
     this.ledger = settings.exactFrees ? new BlockLedger() : null;
-    this.backing = openSource(NAME, source);
-    this.moveTo(0);
   }
 
   /** No counting, blocks of at least 16 bytes. */
@@ -180,38 +166,13 @@ export class BumpAllocator extends AllocatorBase {
     this.ledger?.markFreed(offset);
   }
 
-  /**
-   * A window over memory below the cursor, across blocks if wanted.
-   *
-   * @throws ERR_MEMORY_OUT_OF_RANGE above the cursor, ERR_MEMORY_FREED when the region below was freed by its owner
-   */
-  override view(offset: number, byteLength: number): Uint8Array {
-    if (
-      this.closed ||
-      !Number.isSafeInteger(offset) ||
-      !Number.isSafeInteger(byteLength) ||
-      offset < 0 ||
-      byteLength < 1 ||
-      byteLength > this.usedBytes - offset
-    ) {
-      throw this.badView(offset, byteLength);
-    }
-    return windowOf('BumpAllocator.view', this.backing, offset, byteLength);
-  }
-
   /** Gives back everything, in constant time unless freed memory is filled; every checkpoint becomes stale. */
   override reset(): void {
     if (this.closed) throw this.closedError('reset');
     this.fillBack('reset', 0);
-    this.segments.clear();
-    this.rewind(0);
+    this.dropAll();
     this.generations += 1;
     this.resets += this.step;
-  }
-
-  /** True below the cursor. */
-  override owns(offset: number): boolean {
-    return !this.closed && Number.isSafeInteger(offset) && offset >= 0 && offset < this.usedBytes;
   }
 
   // ---- checkpoints ---------------------------------------------------------------------------------------------
@@ -256,10 +217,11 @@ export class BumpAllocator extends AllocatorBase {
 
   /** As restore(), but false for a stale checkpoint, and for any after disposal. For scopes. */
   restoreIfValid(checkpoint: BumpCheckpoint): boolean {
+    if (this.closed || !(checkpoint instanceof BumpCheckpoint) || checkpoint.owner !== this) return false;
     const { segments } = this;
     const at = checkpoint.depth;
-    if (this.closed || checkpoint.owner !== this || at >= segments.depth) return false;
-    if (checkpoint.generation !== this.generations || segments.serialAt(at) !== checkpoint.serial) return false;
+    if (checkpoint.generation !== this.generations || at >= segments.depth) return false;
+    if (segments.serialAt(at) !== checkpoint.serial) return false;
     const start = segments.startAt(at);
     this.fillBack('restore', start);
     segments.keep(at);
@@ -278,109 +240,50 @@ export class BumpAllocator extends AllocatorBase {
   scope<T>(work?: (allocator: this) => T): T | BumpScope {
     const scope = new BumpScope(this, this.checkpoint());
     if (work === undefined) return scope;
-    try {
-      const result = checkFunction('BumpAllocator.scope: work', work)(this);
-      if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-        throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'BumpAllocator.scope: work must not return a promise', {
-          hint: 'Write `using scope = bump.scope()` in the async function itself.',
-        });
-      }
-      return result;
-    } finally {
-      scope[Symbol.dispose]();
-    }
+    const hint = 'Write `using scope = bump.scope()` in the async function itself.';
+    return runWithin(this.where('scope'), work, this, () => scope.dispose(), hint);
   }
 
   // ---- what it is ----------------------------------------------------------------------------------------------
-
-  /** How often it was reset. */
-  get generation(): number {
-    return this.generations;
-  }
-
-  /** Bytes below the cursor, with alignment and rounding. */
-  override get usedBytes(): number {
-    return this.far === 0 ? this.near : this.far;
-  }
-
-  override get capacityBytes(): number {
-    return this.backing.byteLength;
-  }
 
   override stats(): AllocatorStats {
     this.allocations = this.step === 1 ? this.handed : 0;
     return super.stats();
   }
 
-  protected override get peakUsedBytes(): number {
-    return Math.max(this.peak, this.usedBytes);
-  }
-
   protected override get liveAllocations(): number {
     return this.segments.liveBelow + this.handed - this.segmentBase - this.segmentFreed;
   }
 
-  protected override get reservedBytes(): number {
-    return this.closed ? 0 : this.backing.byteLength;
-  }
-
-  protected override letGo(): void {
-    this.backing.release();
-    this.peak = this.peakUsedBytes;
+  protected override dropAll(): void {
     this.segments.clear();
     this.rewind(0);
-    this.fastEnd = -1;
   }
 
   // ---- slow paths ----------------------------------------------------------------------------------------------
 
   private slowly(method: 'allocate' | 'tryAllocate', byteLength: number, alignment: number): number {
-    this.checkRequest(method, byteLength, alignment);
-    const { leastBytes, allocFill } = this.settings;
-    const used = this.usedBytes;
-    const rest = used % alignment;
-    const start = rest === 0 ? used : used + (alignment - rest);
-    const room = this.backing.byteLength - start;
-    if (byteLength > room) {
-      this.failures += this.step;
-      if (method === 'tryAllocate') return -1;
-      throw this.noRoom(byteLength, this.backing.byteLength, 'ERR_MEMORY_ARENA_EXHAUSTED');
-    }
-    if (allocFill !== -1) fillRange(this.where(method), this.backing, start, byteLength, allocFill);
+    const start = this.find(method, byteLength, alignment);
+    if (start === -1) return -1;
     this.ledger?.add(start, byteLength);
-    this.moveTo(start + Math.max(byteLength, Math.min(leastBytes, room)));
+    // The last block may be smaller than `leastBytes`.
+    this.moveTo(start + Math.max(byteLength, Math.min(this.leastBytes, this.backing.byteLength - start)));
     this.handed += 1;
     return start;
   }
 
-  private moveTo(end: number): void {
-    const near = end <= FAST_LIMIT;
-    this.near = near ? end : FAST_LIMIT;
-    this.far = near ? 0 : end;
-    const slow = !near || this.ledger !== null || this.settings.allocFill !== -1;
-    this.fastEnd = slow ? -1 : Math.min(FAST_LIMIT, this.backing.byteLength);
-  }
-
   // Everything from `start` on is gone; the newest segment begins there and is empty.
   private rewind(start: number): void {
-    this.peak = this.peakUsedBytes;
     this.ledger?.truncate(start);
     this.segmentBase = this.handed;
     this.segmentFreed = 0;
-    this.moveTo(start);
-  }
-
-  private fillBack(method: string, start: number): void {
-    const { freeFill } = this.settings;
-    const byteLength = this.usedBytes - start;
-    if (freeFill !== -1 && byteLength > 0) fillRange(this.where(method), this.backing, start, byteLength, freeFill);
+    this.moveDown(start);
   }
 
   // A single free fills only where the block is known exactly: otherwise a mistake would overwrite a neighbor.
   private fillFreed(method: string, offset: number, byteLength: number): void {
-    const { freeFill } = this.settings;
-    if (this.ledger === null || freeFill === -1) return;
-    fillRange(this.where(method), this.backing, offset, byteLength, freeFill);
+    if (this.ledger === null || this.freeFill === -1) return;
+    fillRange(this.where(method), this.backing.region, offset, byteLength, this.freeFill);
   }
 
   private checkExactly(ledger: BlockLedger, offset: number, byteLength: number): void {
@@ -397,15 +300,6 @@ export class BumpAllocator extends AllocatorBase {
       return this.foreign('deallocate', offset, `is not in use: the ${used} bytes below ${used} are`);
     }
     return this.wrongSize('deallocate', offset, byteLength, `at most ${used - offset}`);
-  }
-
-  private badView(offset: number, byteLength: number): MemoryError {
-    this.checkSpan('view', offset, byteLength);
-    return memoryError(
-      'ERR_MEMORY_OUT_OF_RANGE',
-      `BumpAllocator.view: ${byteLength} bytes at ${offset} are not all in use: the first ${this.usedBytes} are`,
-      { requestedBytes: byteLength, availableBytes: Math.max(0, this.usedBytes - offset), source: this.name },
-    );
   }
 
   private staleCheckpoint(checkpoint: BumpCheckpoint): MemoryError {

@@ -18,6 +18,7 @@ export class Segments {
     return this.starts.length === 0 ? 0 : (this.starts[this.starts.length - 1] ?? 0);
   }
 
+  /** 0 where there is none: serial numbers begin at 1. */
   serialAt(at: number): number {
     return this.serials[at] ?? 0;
   }

@@ -130,7 +130,7 @@ export class HeapAllocator extends AllocatorBase {
     }
     const { slabs } = this;
     const record = slabs.map[(offset * PAGE_INVERSE) | 0] as number;
-    if (!(record > 0) || this.careful || slabs.odd !== null) {
+    if (!(record > 0) || this.careful) {
       this.deallocateSlowly(offset, byteLength);
       return;
     }
@@ -158,10 +158,11 @@ export class HeapAllocator extends AllocatorBase {
    * @throws ERR_MEMORY_OUT_OF_RANGE where no single block that is handed out spans it, ERR_MEMORY_FREED, ERR_MEMORY_CLOSED
    */
   view(offset: number, byteLength: number): Uint8Array {
-    if (!(byteLength > 0) || !Number.isInteger(byteLength) || !(offset + byteLength <= blockEnd(this.slabs, offset))) {
+    const end = blockEnd(this.slabs, offset);
+    if (end < 0 || !Number.isInteger(byteLength) || byteLength < 1 || byteLength > end - offset) {
       this.refuseView(offset, byteLength);
     }
-    return windowOf('HeapAllocator.view', this.backing, offset, byteLength);
+    return windowOf(this.name, this.backing, offset, byteLength);
   }
 
   /** Takes every block back at once. O(pages ever used). */
@@ -176,7 +177,7 @@ export class HeapAllocator extends AllocatorBase {
 
   /** True for an offset inside a block that is handed out. O(1), but for large blocks O(their pages / 32). */
   owns(offset: number): boolean {
-    return offset < blockEnd(this.slabs, offset);
+    return blockEnd(this.slabs, offset) >= 0;
   }
 
   /** Bytes that a block can hold, its size rounded up; 0 for an offset inside no block. */
@@ -201,9 +202,9 @@ export class HeapAllocator extends AllocatorBase {
       this.sizes?.set(offset, newByteLength);
       return offset;
     }
+    const kept = this.view(offset, Math.min(byteLength, newByteLength)); // refuses here, while nothing is taken yet
     const target = this.allocate(newByteLength, alignment);
-    const kept = Math.min(byteLength, newByteLength);
-    this.view(target, kept).set(this.view(offset, kept));
+    this.view(target, kept.length).set(kept);
     this.deallocate(offset, byteLength);
     return target;
   }
@@ -325,7 +326,7 @@ export class HeapAllocator extends AllocatorBase {
     if (offset >= 0 && this.careful) {
       this.sizes?.set(offset, byteLength);
       const { allocFill } = this.settings;
-      if (allocFill >= 0) fillRange('HeapAllocator', this.backing, offset, byteLength, allocFill);
+      if (allocFill >= 0) fillRange('HeapAllocator', this.backing.region, offset, byteLength, allocFill);
     }
     return offset;
   }
@@ -377,7 +378,7 @@ export class HeapAllocator extends AllocatorBase {
     const record = slabs.map[page] as number;
     if (this.careful) {
       const { freeFill } = this.settings;
-      if (freeFill >= 0) fillRange('HeapAllocator', this.backing, offset, byteLength, freeFill);
+      if (freeFill >= 0) fillRange('HeapAllocator', this.backing.region, offset, byteLength, freeFill);
       this.sizes?.delete(offset);
     }
     if (record > 0) {

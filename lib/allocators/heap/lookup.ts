@@ -20,7 +20,7 @@ export function slotOf(slabs: Slabs, record: number, offset: number): number {
   return Math.floor((offset - (records[record + FIRST_PAGE] as number) * HEAP_PAGE_BYTES) / size);
 }
 
-/** End of the block that is handed out and holds the offset, or -1. */
+/** End of the block that is handed out and holds the offset, or -1: also for what is no offset at all. */
 export function blockEnd(slabs: Slabs, offset: number): number {
   const { map, runs, records } = slabs;
   if (!Number.isInteger(offset)) return -1;

@@ -78,7 +78,9 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
 
   /** True inside a block that any attachment holds. */
   owns(offset: number): boolean {
-    return !this.closed && offset < this.blockEnd(offset);
+    if (this.closed) return false;
+    const end = this.blockEnd(offset); // -1 also for what is no offset
+    return end >= 0 && offset < end;
   }
 
   get usedBytes(): number {

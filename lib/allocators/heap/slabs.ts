@@ -66,6 +66,7 @@ export class Slabs {
     records[record + PAGES] = pages;
     records[record + SLOTS] = slots;
     for (let word = 0; word < words; word += 1) records[record + BITMAP + word] = -1;
+    this.odd?.fill(0, record + BITMAP, record + BITMAP + words); // left behind by frees with a wrong size
     if ((slots & 31) !== 0) records[record + BITMAP + words - 1] = (1 << (slots & 31)) - 1;
     this.map.fill(record, page, page + pages);
     this.link(index, record);

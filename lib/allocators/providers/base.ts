@@ -1,5 +1,5 @@
 import type { RegionProvider } from '../../core';
-import { alignUp, type BudgetLike, checkInteger, checkString, describe, formatBytes, memoryError } from '../../core';
+import { alignUp, type BudgetLike, checkBudget, checkInteger, checkString, formatBytes, memoryError } from '../../core';
 import { Region } from '../../platform';
 import { Books, isExhausted, type ProviderStats } from './books';
 
@@ -21,23 +21,6 @@ export interface RenewingProvider extends RegionProvider<Region> {
    * @throws as `release` and as Region.renew; the region is as before then
    */
   renew(region: Region, options?: { readonly views?: 'empty' | 'keep' }): Region;
-}
-
-/** Checks a budget's shape. @throws ERR_MEMORY_INVALID_ARGUMENT */
-export function checkBudget(where: string, budget: BudgetLike | undefined): BudgetLike | null {
-  if (budget === undefined) return null;
-  const shape = budget as Partial<BudgetLike> | null;
-  if (
-    typeof shape?.reserve === 'function' &&
-    typeof shape.tryReserve === 'function' &&
-    typeof shape.release === 'function'
-  ) {
-    return budget;
-  }
-  throw memoryError(
-    'ERR_MEMORY_INVALID_ARGUMENT',
-    `${where}: budget must have reserve, tryReserve and release, got ${describe(budget)}`,
-  );
 }
 
 let basePage = 0;
@@ -65,7 +48,7 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
   protected constructor(where: string, pageBytes: number, options: ProviderOptions) {
     this.name = options.name === undefined ? where : checkString(`${where}: name`, options.name, 80);
     this.pageBytes = pageBytes;
-    this.books = new Books(checkBudget(where, options.budget));
+    this.books = new Books(options.budget === undefined ? null : checkBudget(where, options.budget));
   }
 
   /** Maps a whole number of pages. */

@@ -1,14 +1,5 @@
-import { type AllocatorStats, checkFunction, describe, type MemoryError, memoryError } from '../../core';
-import {
-  AllocatorBase,
-  type Backing,
-  type CommonSettings,
-  FAST_LIMIT,
-  fillRange,
-  type MemorySource,
-  openSource,
-  windowOf,
-} from '../base';
+import { type AllocatorStats, describe, type MemoryError, memoryError } from '../../core';
+import { CursorAllocator, type MemorySource, runWithin } from '../base';
 import { StackFrame, StackMarker } from './marker';
 import { STACK_PRESETS, type StackOptions, stackSettings } from './options';
 
@@ -22,13 +13,7 @@ const WORDS = 3;
  * skipped comes back too, so a stack that is emptied in order is empty. Every block costs 24 bytes of bookkeeping, outside
  * of the memory. Belongs to one thread; works beyond 4 GiB, with offsets under 1 GiB as the fast ones.
  */
-export class StackAllocator extends AllocatorBase {
-  // As in BumpAllocator: `near` up to FAST_LIMIT, then `far`.
-  private near = 0;
-  private far = 0;
-  private fastEnd = -1;
-  private readonly backing: Backing;
-  private readonly settings: CommonSettings;
+export class StackAllocator extends CursorAllocator {
   private records = new Float64Array(FIRST_RECORDS * WORDS);
   /** Live blocks. */
   private depth = 0;
@@ -36,11 +21,8 @@ export class StackAllocator extends AllocatorBase {
   private room = FIRST_RECORDS;
   /** Records up to here tell of blocks since the last reset: a free that comes twice is recognized by them. */
   private known = 0;
-  private handed = 0;
   /** Blocks given back by markers and reset, which count as no deallocation. */
   private dropped = 0;
-  private peak = 0;
-  private generations = 0;
   /** Markers that are still good: their heights, rising, and serial numbers. */
   private readonly markDepths: number[] = [];
   private readonly markSerials: number[] = [];
@@ -54,11 +36,7 @@ export class StackAllocator extends AllocatorBase {
    *   throws
    */
   constructor(source: MemorySource, options?: StackOptions) {
-    const settings = stackSettings(NAME, options);
-    super(settings.name, settings.stats);
-    this.settings = settings;
-    this.backing = openSource(NAME, source);
-    this.moveTo(0);
+    super(NAME, source, stackSettings(NAME, options), false);
   }
 
   /** No counting. */
@@ -168,7 +146,7 @@ export class StackAllocator extends AllocatorBase {
   private pop(at: number): void {
     const top = this.far === 0 ? this.near : this.far;
     const before = this.records[at] ?? 0;
-    if (this.settings.freeFill !== -1) this.fillBack('deallocate', before);
+    if (this.freeFill !== -1) this.fillBack('deallocate', before);
     if (top > this.peak) this.peak = top;
     if (this.depth > this.known) this.known = this.depth;
     this.depth -= 1;
@@ -177,38 +155,13 @@ export class StackAllocator extends AllocatorBase {
     if (this.depth < this.marked) this.dropMarkersAbove(this.depth);
   }
 
-  /**
-   * A window over memory below the top, across blocks if wanted.
-   *
-   * @throws ERR_MEMORY_OUT_OF_RANGE above the top, ERR_MEMORY_FREED when the region below was freed by its owner
-   */
-  override view(offset: number, byteLength: number): Uint8Array {
-    if (
-      this.closed ||
-      !Number.isSafeInteger(offset) ||
-      !Number.isSafeInteger(byteLength) ||
-      offset < 0 ||
-      byteLength < 1 ||
-      byteLength > this.usedBytes - offset
-    ) {
-      throw this.badView(offset, byteLength);
-    }
-    return windowOf('StackAllocator.view', this.backing, offset, byteLength);
-  }
-
   /** Gives back everything, in constant time unless freed memory is filled; every marker becomes stale. */
   override reset(): void {
     if (this.closed) throw this.closedError('reset');
-    this.cutTo('reset', 0, 0);
-    this.known = 0;
-    this.dropMarkersAbove(-1);
+    this.fillBack('reset', 0);
+    this.dropAll();
     this.generations += 1;
     this.resets += this.step;
-  }
-
-  /** True below the top. */
-  override owns(offset: number): boolean {
-    return !this.closed && Number.isSafeInteger(offset) && offset >= 0 && offset < this.usedBytes;
   }
 
   // ---- markers -------------------------------------------------------------------------------------------------
@@ -245,13 +198,18 @@ export class StackAllocator extends AllocatorBase {
     }
     if (!this.isValid(marker)) throw this.staleMarker(marker);
     const { depth } = marker;
-    if (depth < this.depth) this.cutTo('release', depth, this.records[depth * WORDS] ?? 0);
+    if (depth < this.depth) {
+      const top = this.records[depth * WORDS] ?? 0;
+      this.fillBack('release', top);
+      this.cutTo(depth, top);
+    }
     this.dropMarkersAbove(depth);
   }
 
   /** False for markers that release() would refuse. */
   isValid(marker: StackMarker): boolean {
-    if (this.closed || marker.owner !== this || marker.generation !== this.generations) return false;
+    if (this.closed || !(marker instanceof StackMarker) || marker.owner !== this) return false;
+    if (marker.generation !== this.generations) return false;
     // Rising heights, at most one marker a height: a binary search finds the one that it was.
     let low = 0;
     let high = this.markDepths.length;
@@ -274,34 +232,11 @@ export class StackAllocator extends AllocatorBase {
   frame<T>(work?: (allocator: this) => T): T | StackFrame {
     const frame = new StackFrame(this, this.mark());
     if (work === undefined) return frame;
-    try {
-      const result = checkFunction('StackAllocator.frame: work', work)(this);
-      if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-        throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'StackAllocator.frame: work must not return a promise', {
-          hint: 'Write `using frame = stack.frame()` in the async function itself.',
-        });
-      }
-      return result;
-    } finally {
-      frame[Symbol.dispose]();
-    }
+    const hint = 'Write `using frame = stack.frame()` in the async function itself.';
+    return runWithin(this.where('frame'), work, this, () => frame.dispose(), hint);
   }
 
   // ---- what it is ----------------------------------------------------------------------------------------------
-
-  /** How often it was reset. */
-  get generation(): number {
-    return this.generations;
-  }
-
-  /** Bytes below the top, with alignment. */
-  override get usedBytes(): number {
-    return this.far === 0 ? this.near : this.far;
-  }
-
-  override get capacityBytes(): number {
-    return this.backing.byteLength;
-  }
 
   override stats(): AllocatorStats {
     this.allocations = this.step === 1 ? this.handed : 0;
@@ -309,45 +244,24 @@ export class StackAllocator extends AllocatorBase {
     return super.stats();
   }
 
-  protected override get peakUsedBytes(): number {
-    return Math.max(this.peak, this.usedBytes);
-  }
-
   protected override get liveAllocations(): number {
     return this.depth;
   }
 
-  protected override get reservedBytes(): number {
-    return this.closed ? 0 : this.backing.byteLength;
-  }
-
-  protected override letGo(): void {
-    this.backing.release();
-    this.peak = this.peakUsedBytes;
-    this.dropped += this.depth;
-    this.depth = 0;
+  protected override dropAll(): void {
+    this.cutTo(0, 0);
+    this.known = 0;
     this.dropMarkersAbove(-1);
-    this.moveTo(0);
-    this.fastEnd = -1;
   }
 
   // ---- slow paths ----------------------------------------------------------------------------------------------
 
   private slowly(method: 'allocate' | 'tryAllocate', byteLength: number, alignment: number): number {
-    this.checkRequest(method, byteLength, alignment);
-    const used = this.usedBytes;
-    const rest = used % alignment;
-    const start = rest === 0 ? used : used + (alignment - rest);
-    if (byteLength > this.backing.byteLength - start) {
-      this.failures += this.step;
-      if (method === 'tryAllocate') return -1;
-      throw this.noRoom(byteLength, this.backing.byteLength, 'ERR_MEMORY_ARENA_EXHAUSTED');
-    }
-    const { allocFill } = this.settings;
-    if (allocFill !== -1) fillRange(this.where(method), this.backing, start, byteLength, allocFill);
+    const start = this.find(method, byteLength, alignment);
+    if (start === -1) return -1;
     if (this.depth === this.room) this.growRecords();
     const at = this.depth * WORDS;
-    this.records[at] = used;
+    this.records[at] = this.usedBytes;
     this.records[at + 1] = start;
     this.records[at + 2] = byteLength;
     this.depth += 1;
@@ -363,21 +277,11 @@ export class StackAllocator extends AllocatorBase {
     this.room = grown.length / WORDS;
   }
 
-  private moveTo(end: number): void {
-    const near = end <= FAST_LIMIT;
-    this.near = near ? end : FAST_LIMIT;
-    this.far = near ? 0 : end;
-    const slow = !near || this.settings.allocFill !== -1;
-    this.fastEnd = slow ? -1 : Math.min(FAST_LIMIT, this.backing.byteLength);
-  }
-
-  private cutTo(method: string, depth: number, top: number): void {
-    this.fillBack(method, top);
-    this.peak = this.peakUsedBytes;
+  private cutTo(depth: number, top: number): void {
     if (this.depth > this.known) this.known = this.depth;
     this.dropped += this.depth - depth;
     this.depth = depth;
-    this.moveTo(top);
+    this.moveDown(top);
   }
 
   private dropMarkersAbove(depth: number): void {
@@ -387,12 +291,6 @@ export class StackAllocator extends AllocatorBase {
       markSerials.pop();
     }
     this.marked = markDepths[markDepths.length - 1] ?? -1;
-  }
-
-  private fillBack(method: string, start: number): void {
-    const { freeFill } = this.settings;
-    const byteLength = this.usedBytes - start;
-    if (freeFill !== -1 && byteLength > 0) fillRange(this.where(method), this.backing, start, byteLength, freeFill);
   }
 
   private badFree(offset: number, byteLength: number): MemoryError {
@@ -412,15 +310,6 @@ export class StackAllocator extends AllocatorBase {
       if (records[block * WORDS + 1] === offset) return this.doubleFree('deallocate', offset);
     }
     return this.foreign('deallocate', offset, 'is not the begin of a block');
-  }
-
-  private badView(offset: number, byteLength: number): MemoryError {
-    this.checkSpan('view', offset, byteLength);
-    return memoryError(
-      'ERR_MEMORY_OUT_OF_RANGE',
-      `StackAllocator.view: ${byteLength} bytes at ${offset} are not all in use: the first ${this.usedBytes} are`,
-      { requestedBytes: byteLength, availableBytes: Math.max(0, this.usedBytes - offset), source: this.name },
-    );
   }
 
   private staleMarker(marker: StackMarker): MemoryError {

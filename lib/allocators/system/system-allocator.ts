@@ -10,7 +10,15 @@ import {
   type RegionProvider,
 } from '../../core';
 import { Region } from '../../platform';
-import { AllocatorBase, type AllocatorOptions, COMMON_OPTIONS, commonSettings, isProvider } from '../base';
+import {
+  AllocatorBase,
+  type AllocatorOptions,
+  acquireFrom,
+  COMMON_OPTIONS,
+  commonSettings,
+  fillRange,
+  isProvider,
+} from '../base';
 import { type SystemBlock, SystemBlocks } from './blocks';
 
 const NAME = 'SystemAllocator';
@@ -198,7 +206,7 @@ export class SystemAllocator extends AllocatorBase {
     let region: Region;
     this.busy = true;
     try {
-      region = this.provider.acquire(byteLength);
+      region = this.acquire(method, byteLength);
     } catch (error) {
       this.failures += this.step;
       if (isMemoryError(error)) return error;
@@ -206,7 +214,6 @@ export class SystemAllocator extends AllocatorBase {
     } finally {
       this.busy = false;
     }
-    if (this.allocFill !== -1) region.window(0, byteLength).fill(this.allocFill);
     const start = this.nextOffset;
     this.blocks.add({ start, byteLength, pageBytes, region });
     this.nextOffset = start + Math.ceil(pageBytes / PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES;
@@ -216,11 +223,26 @@ export class SystemAllocator extends AllocatorBase {
     return start;
   }
 
+  private acquire(method: string, byteLength: number): Region {
+    const { provider, allocFill } = this;
+    const region = acquireFrom(this.where(method), provider, byteLength);
+    if (allocFill === -1) return region;
+    try {
+      fillRange(this.where(method), region, 0, byteLength, allocFill);
+    } catch (error) {
+      provider.release(region);
+      throw error;
+    }
+    return region;
+  }
+
   private give(block: SystemBlock): void {
     this.busy = true;
     try {
       // Before the region goes, for providers that keep regions, and for memory that somebody else still sees.
-      if (this.freeFill !== -1) block.region.window(0, block.byteLength).fill(this.freeFill);
+      if (this.freeFill !== -1 && block.region.state === 'live') {
+        fillRange(this.where('deallocate'), block.region, 0, block.byteLength, this.freeFill);
+      }
       this.provider.release(block.region);
     } finally {
       this.busy = false;

@@ -3,6 +3,7 @@ import {
   type BudgetLike,
   type ByteSize,
   checkBoolean,
+  checkBudget,
   checkNumber,
   checkOneOf,
   checkOptions,
@@ -107,16 +108,6 @@ function mappingProvider(carrier: Carrier): RegionProvider<Region> {
     release: (region) => region.free(),
     trim: () => 0,
   };
-}
-
-function checkBudget(where: string, value: BudgetLike): BudgetLike {
-  const shape = value as Partial<BudgetLike> | null;
-  const methods = [shape?.reserve, shape?.tryReserve, shape?.release];
-  if (methods.every((method) => typeof method === 'function')) return value;
-  throw memoryError(
-    'ERR_MEMORY_INVALID_ARGUMENT',
-    `${where}: budget must have reserve, tryReserve and release, got ${describe(value)}`,
-  );
 }
 
 function checkProvider(where: string, options: ArenaOptions): RegionProvider<Region> {

@@ -12,6 +12,7 @@ import {
   unwrap,
 } from '../native';
 import { Buffers } from './buffers';
+import { type Charge, forgetCharge, watchCharge } from './charge';
 import { leaveAtExit, watchQuarantine } from './live';
 import type { Made } from './objects';
 import type { Carrier } from './options';
@@ -37,6 +38,8 @@ export interface Origin {
   readonly path?: string;
   /** By a handle or name that others may have too. */
   readonly attached?: boolean;
+  /** What a budget is charged for it. */
+  readonly charge?: Charge | undefined;
 }
 
 // Raised by the fault guard for any region of the process; a region looks closer only when it has changed.
@@ -71,6 +74,7 @@ export class RegionCore {
     this.handed = origin.attached === true;
     this.holder = origin.made.holder;
     this.byteLength = origin.byteLength;
+    if (origin.charge !== undefined) watchCharge(this, origin.charge);
   }
 
   // Made when first asked for: a region that nobody looks at has nothing to protect.
@@ -205,6 +209,7 @@ export class RegionCore {
    * without they were emptied before.
    */
   succeed(keep: boolean): RegionCore {
+    if (this.origin.charge !== undefined) forgetCharge(this);
     const next = new RegionCore(this.origin);
     next.byteLength = this.byteLength;
     next.access = this.access;
@@ -243,6 +248,7 @@ export class RegionCore {
     if (isFailure(corrupted)) return failureError(corrupted, this.context('Region.free'));
     this.freed = true;
     this.byteLength = 0;
+    this.origin.charge?.release();
     if (viewed) watchQuarantine();
     if (!corrupted) return null;
     return memoryError(

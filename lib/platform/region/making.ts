@@ -1,18 +1,42 @@
-import type { ByteSize } from '../../core';
+import { alignUp, type BudgetLike, type ByteSize } from '../../core';
 import { CODES, isFailure, KINDS, machineFacts, native, unwrap } from '../native';
 import { makeAnonymous } from './anonymous';
+import { Charge } from './charge';
 import type { Origin } from './core';
 import { finishCommon } from './finish';
 import { checkHandle } from './handle';
 import { type Made, makeFile, makeShared, openNamed } from './objects';
-import { parseFileOptions, parseMapOptions, parseSecretOptions, parseSharedOptions } from './options';
+import {
+  type MapRequest,
+  parseFileOptions,
+  parseMapOptions,
+  parseSecretOptions,
+  parseSharedOptions,
+  type SharedRequest,
+} from './options';
 import { PlacementLog } from './placement';
 import { makeSecret } from './secret';
 
 // Checked options in, the origin of a region out: one function for each way to make one.
 
+/** Makes a region with its bytes charged first; a region that is not made charges nothing. */
+function charged(where: string, budget: BudgetLike, bytes: number, make: () => Origin): Origin {
+  const charge = Charge.take(where, budget, alignUp(bytes, machineFacts().pageBytes));
+  try {
+    return { ...make(), charge };
+  } catch (error) {
+    charge.release();
+    throw error;
+  }
+}
+
 export function originOfMap(size: ByteSize, options: unknown): Origin {
   const request = parseMapOptions(size, options as never);
+  const { budget } = request;
+  return budget === undefined ? map(request) : charged('Region.map', budget, request.bytes, () => map(request));
+}
+
+function map(request: MapRequest): Origin {
   const made = makeAnonymous(request);
   finishCommon('Region.map', made, request, request.bytes);
   const { bytes, carrier, name } = request;
@@ -24,13 +48,44 @@ export function originOfFile(path: unknown, options: unknown): Origin {
   const request = parseFileOptions(path, options as never);
   const made = makeFile(request);
   const { byteLength } = unwrap(native().describe(made.holder), () => ({ what }));
-  finishCommon(what, made, request, byteLength);
+  // Its length may be the file's: it is known only now.
+  const charge = chargeFile(what, request.budget, made, byteLength);
+  try {
+    finishCommon(what, made, request, byteLength);
+  } catch (error) {
+    charge?.release();
+    throw error;
+  }
   const { carrier, name } = request;
-  return { made, kind: 'file', byteLength, carrier, name, wishes: { ...request, pages: null }, path: request.path };
+  return {
+    made,
+    kind: 'file',
+    byteLength,
+    carrier,
+    name,
+    wishes: { ...request, pages: null },
+    path: request.path,
+    charge,
+  };
+}
+
+function chargeFile(what: string, budget: BudgetLike | undefined, made: Made, bytes: number): Charge | undefined {
+  if (budget === undefined) return undefined;
+  try {
+    return Charge.take(what, budget, alignUp(bytes, machineFacts().pageBytes));
+  } catch (error) {
+    native().release(made.holder, false, false, false);
+    throw error;
+  }
 }
 
 export function originOfShared(size: ByteSize, options: unknown): Origin {
   const request = parseSharedOptions('Region.shared', size, options as never);
+  const { budget } = request;
+  return budget === undefined ? share(request) : charged('Region.shared', budget, request.bytes, () => share(request));
+}
+
+function share(request: SharedRequest): Origin {
   const made = makeShared(request);
   try {
     finishCommon('Region.shared', made, request, request.bytes);

@@ -1,4 +1,5 @@
 import {
+  alignUp,
   type ByteSize,
   checkInteger,
   checkOneOf,
@@ -175,9 +176,18 @@ export function remap(core: RegionCore, size: ByteSize): void {
   const what = 'Region.remap';
   const holder = core.open(what);
   const bytes = parseBytes(size, `${what}: size`, { minBytes: 1 });
-  core.take(what, native().remap(holder, bytes), bytes);
+  const { charge } = core.origin;
+  const pages = alignUp(bytes, machineFacts().pageBytes);
+  const taken = charge?.grow(pages) ?? 0;
+  try {
+    core.take(what, native().remap(holder, bytes), bytes);
+  } catch (error) {
+    if (taken > 0) charge?.shrink(pages - taken);
+    throw error;
+  }
   core.dropViews();
   core.byteLength = bytes;
+  charge?.shrink(pages);
 }
 
 /** How {@link Region.renew} treats the views of the region it ends. */

@@ -1,4 +1,13 @@
-import { type ByteSize, checkBoolean, checkOneOf, checkOptions, checkString, parseBytes } from '../../core';
+import {
+  type BudgetLike,
+  type ByteSize,
+  checkBoolean,
+  checkBudget,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  parseBytes,
+} from '../../core';
 import { type NumaRequest, type NumaSpec, parseNuma } from './numa-spec';
 
 /** Which pages: base (never huge), transparent huge, the largest huge page that fits, or one size of hugetlb page. */
@@ -25,6 +34,8 @@ interface CommonOptions {
   readonly dump?: boolean;
   /** Default `inherit`. */
   readonly fork?: ForkChoice;
+  /** Charged with the region's bytes, in whole pages, until it is freed. Default: none. */
+  readonly budget?: BudgetLike;
   /** A label for errors and reports, and for /proc/self/smaps where the kernel can. 1 to 80 characters. */
   readonly name?: string;
 }
@@ -77,6 +88,7 @@ export interface CommonRequest {
   readonly dump: boolean;
   readonly fork: ForkChoice;
   readonly name: string | undefined;
+  readonly budget: BudgetLike | undefined;
 }
 
 function flag(where: string, name: string, value: unknown, otherwise: boolean): boolean {
@@ -93,11 +105,12 @@ function common(where: string, options: CommonOptions, defaultCarrier: Carrier):
     dump: flag(where, 'dump', options.dump, true),
     fork: options.fork === undefined ? 'inherit' : checkOneOf(`${where}: fork`, options.fork, FORKS),
     name: options.name === undefined ? undefined : checkString(`${where}: name`, options.name, 200),
+    budget: options.budget === undefined ? undefined : checkBudget(where, options.budget),
   };
 }
 
 const AT_LEAST_ONE = Object.freeze({ minBytes: 1 });
-const COMMON_KEYS = ['carrier', 'populate', 'lock', 'strict', 'dump', 'fork', 'name'] as const;
+const COMMON_KEYS = ['carrier', 'populate', 'lock', 'strict', 'dump', 'fork', 'name', 'budget'] as const;
 
 export interface MapRequest extends CommonRequest {
   readonly bytes: number;
@@ -116,6 +129,7 @@ function plainMap(bytes: number): MapRequest {
     dump: true,
     fork: 'inherit',
     name: undefined,
+    budget: undefined,
     bytes,
     pages: null,
     numa: null,

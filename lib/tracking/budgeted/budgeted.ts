@@ -1,4 +1,4 @@
-import { type Allocator, type BudgetLike, type ByteSize, checkOptions, describe, memoryError } from '../../core';
+import { type Allocator, type BudgetLike, type ByteSize, checkBudget, checkOptions, memoryError } from '../../core';
 import { AllocatorAdaptor } from '../base';
 import { ByteLimit } from './limit';
 
@@ -33,7 +33,10 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
     if ((budget === undefined) === (limitBytes === undefined)) {
       throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'BudgetedAllocator: give either budget or limitBytes');
     }
-    this.budget = budget === undefined ? new ByteLimit(limitBytes ?? 0, `${this.name} limit`) : checkBudget(budget);
+    this.budget =
+      budget === undefined
+        ? new ByteLimit(limitBytes ?? 0, `${this.name} limit`)
+        : checkBudget('BudgetedAllocator', budget);
   }
 
   /** Bytes of the budget that this allocator holds now. */
@@ -109,17 +112,4 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
       this.owed += all;
     }
   }
-}
-
-function checkBudget(budget: BudgetLike): BudgetLike {
-  const shape = budget as Partial<BudgetLike> | null;
-  for (const method of ['reserve', 'tryReserve', 'release'] as const) {
-    if (typeof shape?.[method] !== 'function') {
-      throw memoryError(
-        'ERR_MEMORY_INVALID_ARGUMENT',
-        `BudgetedAllocator: budget must have reserve, tryReserve and release, got ${describe(budget)}`,
-      );
-    }
-  }
-  return budget;
 }
