@@ -1,9 +1,10 @@
 // `npm run bench [-- --quick] [-- NAME…]`: runs the benchmarks of claims/, each in a process of its own, prints a table
-// and writes results/NAME.json. Exit code 0 also where a target was missed: numbers are reported, not asserted.
+// and writes results/NAME.json (NAME.nodeNN.json on a Node.js other than the oldest) and RESULTS.md. Exit code 0 also where a target was missed: numbers are reported, not asserted.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HERE, machineFacts } from './harness.mjs';
+import { digits, resultFile, writeSummary } from './summary.mjs';
 
 const args = process.argv.slice(2);
 const quick = args.includes('--quick');
@@ -12,12 +13,6 @@ const names = args.filter((word) => !word.startsWith('--'));
 const all = readdirSync(join(HERE, 'claims'))
   .map((file) => file.replace(/\.mjs$/, ''))
   .sort();
-
-function digits(number) {
-  if (!Number.isFinite(number)) return '-';
-  if (number >= 100 || number === 0) return String(Math.round(number));
-  return number.toPrecision(3);
-}
 
 function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
@@ -58,7 +53,7 @@ if (one !== undefined) {
   const result = { name: one, quick, date: new Date().toISOString(), machine, ...(await benchmark({ quick })) };
   print(result);
   mkdirSync(join(HERE, 'results'), { recursive: true });
-  writeFileSync(join(HERE, 'results', `${one}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(resultFile(one), `${JSON.stringify(result, null, 2)}\n`);
 } else {
   const unknown = names.filter((name) => !all.includes(name));
   if (unknown.length > 0) {
@@ -70,4 +65,5 @@ if (one !== undefined) {
     const { status } = spawnSync(process.execPath, flags, { stdio: 'inherit' });
     if (status !== 0) process.exitCode = 1;
   }
+  writeSummary();
 }

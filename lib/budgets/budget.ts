@@ -4,11 +4,14 @@ import {
   checkInteger,
   checkOneOf,
   checkOptions,
+  checkSignal,
   checkString,
   type MemoryUsage,
   memoryError,
   parseBytes,
   parseDuration,
+  systemTimers,
+  type Timers,
 } from '../core';
 import { type ContainerBudgetOptions, containerBytes } from './container';
 import { beyond, closedError, exceeded, stillHeld, topConsumers } from './errors';
@@ -23,7 +26,7 @@ import type {
 } from './options';
 import { policyOf } from './policy';
 import { type BudgetReclaimer, checkReclaimer, inOrder, reclaimableOf } from './reclaimer';
-import { type BudgetTimers, Reservation, systemTimers } from './reservation';
+import { Reservation } from './reservation';
 
 const CHILD_KEYS = ['limitBytes', 'guaranteedBytes', 'priority', 'policy', 'quantumBytes'] as const;
 const LARGEST_QUANTUM = 2 ** 20;
@@ -38,9 +41,8 @@ interface AcquireWaiter extends Waiting {
  * Belongs to one thread.
  */
 export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage, Disposable {
-  private readonly timers: BudgetTimers;
+  private readonly timers: Timers;
   private readonly reclaimers = new Set<BudgetReclaimer>();
-  private readonly busy = new WeakSet<BudgetReclaimer>();
   private readonly pending = new Set<AcquireWaiter>();
   private closed = false;
   private refused = false;
@@ -119,27 +121,27 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   child(name: string, options: ChildBudgetOptions = {}): MemoryBudget {
     this.needOpen('child');
     const checked = checkOptions('MemoryBudget.child', options, CHILD_KEYS);
-    for (const sibling of this.children) {
-      if (sibling.name === name) {
-        throw memoryError(
-          'ERR_MEMORY_INVALID_ARGUMENT',
-          `MemoryBudget.child: '${this.name}' has a child '${name}' already`,
-        );
-      }
+    if (this.children.has(name)) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `MemoryBudget.child: '${this.name}' has a child '${name}' already`,
+      );
     }
     const made = new MemoryBudget(name, { ...checked, limitBytes: checked.limitBytes ?? this.limit }, this);
-    const promised = [...this.children].reduce(
-      (sum, { guaranteed, ...node }) => sum + Math.max(guaranteed, node.used),
-      0,
-    );
-    const left = this.limit - this.used - promised;
-    if (checked.limitBytes !== undefined && made.limit > left) throw exceeded(this, made.limit, this);
-    if (!this.makeRoom(made.guaranteed)) throw exceeded(this, made.guaranteed, this);
+    if (checked.limitBytes !== undefined && made.limit > this.unpromised()) throw exceeded(this, made.limit, this);
+    if (made.guaranteed > 0 && !this.makeRoom(made.guaranteed)) throw exceeded(this, made.guaranteed, this);
     this.free -= made.guaranteed;
     made.held = made.guaranteed;
     made.free = made.guaranteed;
-    this.children.add(made);
+    this.children.set(name, made);
     return made;
+  }
+
+  /** What neither this budget and its children use nor is guaranteed to them. */
+  private unpromised(): number {
+    let left = this.limit - this.used;
+    for (const child of this.children.values()) left -= Math.max(child.guaranteed, child.totalUsed());
+    return left;
   }
 
   /**
@@ -239,7 +241,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     const priority = checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100);
     const deadlineMs =
       given.deadlineMs === undefined ? undefined : parseDuration(given.deadlineMs, `${where}: deadlineMs`);
-    const { signal } = given;
+    const signal = checkSignal(`${where}: signal`, given.signal);
     if (signal?.aborted) throw this.aborted(bytes, signal);
     const narrow = this.narrowerThan(bytes);
     if (narrow !== null) throw beyond(this, bytes, narrow);
@@ -273,13 +275,16 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
           this.reservations += 1;
           resolve(new Reservation(this, bytes, bytes, this.timers));
         },
+        fail: (error) => {
+          leave();
+          reject(error);
+        },
         refuse: (error) => {
           if (waiter.done) return;
           waiter.done = true;
           waiter.at.waiters.noteGone();
           this.tree.waiting -= 1;
-          leave();
-          reject(error);
+          waiter.fail(error);
           this.settle(); // those behind it may be served now
         },
       };
@@ -290,8 +295,11 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       if (deadlineMs !== undefined) {
         timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs);
       }
-      (this.ensure(bytes, null, false) ?? this).enqueue(waiter);
-      this.settle();
+      const blocked = this.ensure(bytes, null, false) ?? this;
+      const vain = blocked.vain(waiter);
+      blocked.placeFor().enqueue(waiter);
+      if (vain === null) this.settle();
+      else waiter.refuse(vain);
     });
   }
 
@@ -329,7 +337,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
 
   private *allReclaimers(): Generator<BudgetReclaimer> {
     yield* this.reclaimers;
-    for (const child of this.children) yield* (child as MemoryBudget).allReclaimers();
+    for (const child of this.children.values()) yield* (child as MemoryBudget).allReclaimers();
   }
 
   /** Own free capacity, then that of the others, then reclaimers, then no. */
@@ -347,9 +355,9 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     this.tree.reclaiming = true;
     try {
       for (const reclaimer of inOrder(refusing.allReclaimers())) {
-        if (this.busy.has(reclaimer)) continue;
+        if (this.tree.busy.has(reclaimer)) continue;
         const before = refusing.totalUsed();
-        this.ask(reclaimer, Math.max(1, bytes - this.free));
+        this.ask(reclaimer, Math.max(1, this.lacking(bytes, refusing)));
         this.reclaimed += Math.max(0, before - refusing.totalUsed());
         refusing.harvest();
         if (this.ensure(bytes, null, false) === null) return true;
@@ -360,17 +368,25 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     }
   }
 
+  /** What is missing for a request after all that is free on its way; a policy does not tell how much it wants. */
+  private lacking(bytes: number, refusing: BudgetNode): number {
+    if (this.tree.barred !== null) return bytes - this.free;
+    let lack = bytes - (refusing.limit - refusing.held) - refusing.free;
+    for (let node: BudgetNode = this; node !== refusing && node.parent !== null; node = node.parent) lack -= node.free;
+    return lack;
+  }
+
   private ask(reclaimer: BudgetReclaimer, targetBytes: number): void {
     try {
       const answer = reclaimer.reclaim(targetBytes);
       if (typeof answer === 'number') return;
-      this.busy.add(reclaimer); // not asked again before it has answered
+      this.tree.busy.add(reclaimer); // not asked again before it has answered
       const failed = (): void => {
         this.reclaimFailures += 1;
       };
       Promise.resolve(answer)
         .catch(failed)
-        .finally(() => this.busy.delete(reclaimer));
+        .finally(() => this.tree.busy.delete(reclaimer));
     } catch {
       this.reclaimFailures += 1; // the next one is asked; stats() tells
     }
@@ -382,9 +398,9 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   }
 
   /**
-   * Changes the limit. Those who wait are served where it grew.
+   * Changes the limit. Those who wait are served where it grew, and refused where they ask for more than it now is.
    *
-   * @throws ERR_MEMORY_IN_USE below what is in use, ERR_MEMORY_OUT_OF_RANGE above the parent's limit or below the guarantee
+   * @throws ERR_MEMORY_BUDGET_EXCEEDED below what is in use, ERR_MEMORY_OUT_OF_RANGE above the parent's limit or below the guarantee
    */
   resize(limit: ByteSize): void {
     this.needOpen('resize');
@@ -405,8 +421,17 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       this.parent.free += excess;
     }
     this.limit = limitBytes;
+    this.refuseBeyond();
     this.settle();
     (this.parent ?? this).settle();
+  }
+
+  private refuseBeyond(): void {
+    for (const waiter of [...this.pending]) {
+      const narrow = this.narrowerThan(waiter.bytes);
+      if (narrow !== null) waiter.refuse(beyond(this, waiter.bytes, narrow));
+    }
+    for (const child of this.children.values()) (child as MemoryBudget).refuseBeyond();
   }
 
   /** The budgets of this tree that use most, greatest first. */
@@ -430,7 +455,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       waiting: this.pending.size,
       reclaimedBytes: this.reclaimed,
       reclaimFailures: this.reclaimFailures,
-      children: Object.freeze([...this.children].map((child) => (child as MemoryBudget).stats())),
+      children: Object.freeze([...this.children.values()].map((child) => (child as MemoryBudget).stats())),
     });
   }
 
@@ -441,7 +466,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
    */
   close(): void {
     if (this.closed) return;
-    const open = [...this.children].map(({ name }) => name);
+    const open = [...this.children.keys()];
     if (this.used > 0 || open.length > 0) throw stillHeld(this, open);
     this.closed = true;
     for (const waiter of [...this.pending]) waiter.refuse(closedError(this, 'acquire'));

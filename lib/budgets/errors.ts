@@ -8,7 +8,7 @@ export function topConsumers(root: BudgetNode, count: number = NAMED): { name: s
   const all: { name: string; usedBytes: number }[] = [];
   const visit = (node: BudgetNode): void => {
     if (node.used > 0) all.push({ name: node.path(), usedBytes: node.used });
-    for (const child of node.children) visit(child);
+    for (const child of node.children.values()) visit(child);
   };
   visit(root);
   return all.sort((a, b) => b.usedBytes - a.usedBytes).slice(0, count);
@@ -19,13 +19,17 @@ function consumersText(root: BudgetNode): string {
   return top.length === 0 ? '' : `; most is held by ${top.join(', ')}`;
 }
 
+function barrier({ policy }: BudgetNode): string {
+  return policy.name === 'greedy' ? 'the rest is promised to others' : `its policy '${policy.name}' gives no more`;
+}
+
 /** What stood in the way of a reservation, with the numbers of whoever refused. */
 export function exceeded(budget: BudgetNode, bytes: number, blocked: BudgetNode): MemoryError {
   const usedBytes = blocked.totalUsed();
   const availableBytes = Math.max(0, blocked.limit - usedBytes);
   const waits = blocked.waiters.peek() !== undefined;
   const at = blocked === budget ? '' : ` by '${blocked.path()}'`;
-  const why = waits && availableBytes >= bytes ? ', and others wait before this request' : '';
+  const why = availableBytes >= bytes ? `, and ${waits ? 'others wait before this request' : barrier(blocked)}` : '';
   return memoryError(
     'ERR_MEMORY_BUDGET_EXCEEDED',
     `budget '${budget.path()}': ${bytes} bytes refused${at}: ${usedBytes} of ${blocked.limit} bytes are in use${why}` +

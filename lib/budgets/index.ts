@@ -10,5 +10,6 @@ export type {
 } from './options';
 export type { BudgetPolicy, PolicyName, PolicyRequest } from './policy';
 export type { BudgetReclaimer } from './reclaimer';
-export { type BudgetTimers, Reservation, type ReservationMode, type ReservationState } from './reservation';
+export { Reservation, type ReservationMode, type ReservationState } from './reservation';
 export { currentBudget, withBudget } from './scope';
+export * from './shared';

@@ -1,4 +1,5 @@
-import type { BudgetPolicy } from './policy';
+import { memoryError } from '../core';
+import { type BudgetPolicy, checkAllowance } from './policy';
 import { type Waiter, WaiterQueue } from './waiters';
 
 /** A request that waits for capacity of a node. */
@@ -7,6 +8,8 @@ export interface Waiting extends Waiter {
   /** Where it stands. */
   at: BudgetNode;
   grant(): void;
+  /** Ends the wait with an error; the caller counts it out. */
+  fail(error: unknown): void;
 }
 
 /** What all nodes of one tree share. */
@@ -16,6 +19,10 @@ export interface TreeState {
   arrivals: number;
   /** True while reclaimers run: what they reserve themselves is served from free capacity only. */
   reclaiming: boolean;
+  /** After ensure() was in vain: the node that its parent's policy does not let grow; null where capacity is missing. */
+  barred: BudgetNode | null;
+  /** Reclaimers that have not answered yet. */
+  readonly busy: WeakSet<object>;
 }
 
 export interface NodeOptions {
@@ -33,8 +40,10 @@ export interface NodeOptions {
  * than a node holds. Internal; fields are plain for speed.
  */
 export class BudgetNode {
-  readonly children = new Set<BudgetNode>();
+  readonly children = new Map<string, BudgetNode>();
   readonly waiters = new WaiterQueue<Waiting>();
+  /** Children whose first waiter waits for this node's policy: they hold up nobody else. */
+  readonly barred = new Set<BudgetNode>();
   readonly tree: TreeState;
   readonly name: string;
   readonly parent: BudgetNode | null;
@@ -50,7 +59,7 @@ export class BudgetNode {
   constructor(name: string, parent: BudgetNode | null, options: NodeOptions) {
     this.name = name;
     this.parent = parent;
-    this.tree = parent?.tree ?? { waiting: 0, arrivals: 0, reclaiming: false };
+    this.tree = parent?.tree ?? { waiting: 0, arrivals: 0, reclaiming: false, barred: null, busy: new WeakSet() };
     this.policy = options.policy;
     this.priority = options.priority;
     this.limit = options.limitBytes;
@@ -65,7 +74,7 @@ export class BudgetNode {
   /** Bytes in use by this node's own users and those of all below it. */
   totalUsed(): number {
     let total = this.used;
-    for (const child of this.children) total += child.totalUsed();
+    for (const child of this.children.values()) total += child.totalUsed();
     return total;
   }
 
@@ -79,9 +88,11 @@ export class BudgetNode {
    *
    * @param passed the node at whose queue the asker stands first; it passes the queues from here up to that one
    * @param passing whether it does
-   * @returns null when done, otherwise the node that has not got it (or where others wait) and nothing has changed
+   * @returns null when done, otherwise the node that has not got it (or where others wait, or whose policy does not give it:
+   *   see `barred`) and nothing has changed
    */
   ensure(bytes: number, passed: BudgetNode | null, passing: boolean): BudgetNode | null {
+    this.tree.barred = null;
     if (!passing && this.waiters.size > 0 && this.waiters.peek() !== undefined) return this;
     if (this.free >= bytes) return null;
     const { parent } = this;
@@ -89,7 +100,10 @@ export class BudgetNode {
     const room = this.limit - this.held;
     if (parent === null || need > room) return this;
     const allowance = parent.allowanceOf(this, this.held + need);
-    if (this.held + need > allowance) return parent;
+    if (this.held + need > allowance) {
+      this.tree.barred = this;
+      return parent;
+    }
     const further = passing && this !== passed;
     const rounded = Math.ceil(need / this.quantum) * this.quantum;
     let got = Math.max(need, Math.min(room, rounded, allowance - this.held));
@@ -99,6 +113,8 @@ export class BudgetNode {
       blocked = parent.ensure(need, passed, further);
     }
     if (blocked !== null) return blocked;
+    // A policy that reserved meanwhile, which it must not, costs its user the answer and never the books.
+    if (this.free + got < bytes || this.held + got > this.limit) return this;
     parent.free -= got;
     this.held += got;
     this.free += got;
@@ -108,20 +124,21 @@ export class BudgetNode {
   private allowanceOf(child: BudgetNode, wantedBytes: number): number {
     if (this.policy.name === 'greedy' || wantedBytes <= child.guaranteed) return Number.POSITIVE_INFINITY;
     let activeChildren = 0;
-    for (const other of this.children) if (other === child || other.held > other.free) activeChildren += 1;
+    for (const other of this.children.values()) if (other === child || other.held > other.free) activeChildren += 1;
     const { name, priority, held: heldBytes, guaranteed: guaranteedBytes } = child;
-    return this.policy.allowance({
+    const allowance = this.policy.allowance({
       limitBytes: this.limit,
       usedBytes: this.held - this.free,
       activeChildren,
       child: { name, priority, heldBytes, guaranteedBytes },
       wantedBytes,
     });
+    return checkAllowance(this.policy.name, this.path(), allowance);
   }
 
   /** Takes back what the nodes below hold and do not use, down to their guarantees. */
   harvest(): void {
-    for (const child of this.children) {
+    for (const child of this.children.values()) {
       child.harvest();
       child.lend(child.free);
     }
@@ -149,27 +166,81 @@ export class BudgetNode {
     this.parent.settle();
   }
 
-  /** Serves those who wait here, strictly in their order; who then lacks capacity of a node above waits there. */
+  /** Serves those who wait here, strictly in their order, and those of children that wait for the policy. */
   private serve(): void {
+    this.serveOwn();
+    if (this.barred.size === 0) return;
+    const again = [...this.barred];
+    this.barred.clear();
+    for (const child of again) child.serve();
+    this.serveOwn(); // whom the policy lets grow now may stand here since then
+  }
+
+  private serveOwn(): void {
     for (let waiter = this.waiters.peek(); waiter !== undefined; waiter = this.waiters.peek()) {
-      const { node, bytes } = waiter;
-      let blocked = node.ensure(bytes, this, true);
-      if (blocked === this) {
-        this.harvest();
+      if (!this.serveFirst(waiter)) return;
+    }
+  }
+
+  /** False when the first one must go on waiting here; who lacks something of another node waits there from now on. */
+  private serveFirst(waiter: Waiting): boolean {
+    const { node, bytes } = waiter;
+    let blocked: BudgetNode | null;
+    try {
+      blocked = node.ensure(bytes, this, true);
+      if (blocked === this || this.tree.barred !== null) {
+        blocked?.harvest();
         blocked = node.ensure(bytes, this, true);
       }
-      if (blocked === this) return;
-      this.waiters.pop();
-      if (blocked === null) {
-        node.free -= bytes;
-        node.used += bytes;
-        waiter.done = true;
-        this.tree.waiting -= 1;
-        waiter.grant();
-      } else {
-        blocked.enqueue(waiter); // settle() comes by there next
-      }
+    } catch (error) {
+      // A policy threw: that is the answer of the one who asked, not of the one whose release led here.
+      if (!waiter.done) this.fail(waiter, error);
+      return true;
     }
+    if (blocked === null) {
+      this.waiters.pop();
+      node.free -= bytes;
+      node.used += bytes;
+      waiter.done = true;
+      this.tree.waiting -= 1;
+      waiter.grant();
+      return true;
+    }
+    const vain = blocked.vain(waiter);
+    const place = blocked.placeFor();
+    if (vain !== null) this.fail(waiter, vain);
+    else if (place === this) return false;
+    else {
+      this.waiters.pop();
+      place.enqueue(waiter); // settle() comes by there next
+    }
+    return true;
+  }
+
+  private fail(waiter: Waiting, error: unknown): void {
+    this.waiters.pop();
+    waiter.done = true;
+    this.tree.waiting -= 1;
+    waiter.fail(error);
+  }
+
+  /** The error for who waits for this node's policy while nothing is in use that could be released; otherwise null. */
+  vain({ node, bytes }: Pick<Waiting, 'node' | 'bytes'>): Error | null {
+    if (this.tree.barred === null || this.totalUsed() > 0) return null;
+    return memoryError(
+      'ERR_MEMORY_TOO_LARGE',
+      `budget '${node.path()}': ${bytes} bytes are more than the policy '${this.policy.name}' of '${this.path()}' lets it ` +
+        'have, even with nothing in use',
+      { requestedBytes: bytes, limitBytes: this.limit, source: this.path() },
+    );
+  }
+
+  /** Where to wait after ensure() named this node: here, or at the child that the policy bars, which holds up no other one. */
+  placeFor(): BudgetNode {
+    const { barred } = this.tree;
+    if (barred === null) return this;
+    this.barred.add(barred);
+    return barred;
   }
 
   enqueue(waiter: Waiting): void {
@@ -181,7 +252,8 @@ export class BudgetNode {
   detach(): void {
     const { parent } = this;
     if (parent === null) return;
-    parent.children.delete(this);
+    parent.children.delete(this.name);
+    parent.barred.delete(this);
     parent.free += this.held;
     this.held = 0;
     this.free = 0;

@@ -1,6 +1,6 @@
-import type { ByteSize, Duration } from '../core';
+import type { ByteSize, Duration, Timers } from '../core';
 import type { BudgetPolicy, PolicyName } from './policy';
-import type { BudgetTimers, ReservationMode } from './reservation';
+import type { ReservationMode } from './reservation';
 
 export interface ChildBudgetOptions {
   /** The most that it and all below it may use. Default: the parent's limit. */
@@ -21,7 +21,7 @@ export interface ChildBudgetOptions {
 export interface BudgetOptions extends ChildBudgetOptions {
   readonly limitBytes: ByteSize;
   /** For tests. */
-  readonly timers?: BudgetTimers;
+  readonly timers?: Timers;
 }
 
 export interface BudgetAcquireOptions {

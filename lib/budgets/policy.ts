@@ -62,3 +62,13 @@ export function policyOf(where: string, policy: PolicyName | BudgetPolicy): Budg
     `${where}: policy must be ${Object.keys(NAMED).join(', ')} or { name, allowance }, got ${describe(policy)}`,
   );
 }
+
+/** What a policy answered, in whole bytes. @throws ERR_MEMORY_INVALID_ARGUMENT for what is no number */
+export function checkAllowance(policy: string, path: string, answer: unknown): number {
+  if (typeof answer === 'number' && !Number.isNaN(answer)) return Math.floor(answer);
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `policy '${policy}' of budget '${path}': allowance must return a number, got ${describe(answer)}`,
+    { source: path },
+  );
+}

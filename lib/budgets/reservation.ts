@@ -1,4 +1,4 @@
-import { type BudgetLike, checkInteger, type MemoryError, memoryError } from '../core';
+import { type BudgetLike, checkInteger, type MemoryError, memoryError, type Timers } from '../core';
 
 /**
  * When a reservation takes its bytes: `strict` all of them now; `elastic` what is free now and the rest at claim();
@@ -8,31 +8,20 @@ export type ReservationMode = 'strict' | 'elastic' | 'bestEffort';
 
 export type ReservationState = 'held' | 'claimed' | 'canceled' | 'expired';
 
-/** Timers that tests can replace. They must not keep the process alive. */
-export interface BudgetTimers {
-  start(work: () => void, delayMs: number): unknown;
-  stop(timer: unknown): void;
-}
-
-export const systemTimers: BudgetTimers = Object.freeze({
-  start: (work: () => void, delayMs: number) => setTimeout(work, delayMs).unref(),
-  stop: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
-});
-
 /**
  * Bytes of a budget that somebody holds. Ends exactly once: by claim(), which leaves the bytes charged and makes the
  * caller answerable for them, by cancel() or `using`, or by its expiry. Belongs to one thread.
  */
 export class Reservation implements Disposable {
   private readonly budget: BudgetLike;
-  private readonly timers: BudgetTimers;
+  private readonly timers: Timers;
   private charged: number;
   private wanted: number;
   private ended: ReservationState = 'held';
   private timer: unknown = null;
 
   /** Internal: made by a budget, with `chargedBytes` taken already. */
-  constructor(budget: BudgetLike, chargedBytes: number, wantedBytes: number, timers: BudgetTimers, expiresMs?: number) {
+  constructor(budget: BudgetLike, chargedBytes: number, wantedBytes: number, timers: Timers, expiresMs?: number) {
     this.budget = budget;
     this.timers = timers;
     this.charged = chargedBytes;
@@ -59,7 +48,7 @@ export class Reservation implements Disposable {
     this.open('grow');
     checkInteger('Reservation.grow: bytes', bytes, 1);
     this.budget.reserve(bytes);
-    this.charged += bytes;
+    this.keep('grow', bytes);
     this.wanted += bytes;
   }
 
@@ -68,7 +57,7 @@ export class Reservation implements Disposable {
     this.open('tryGrow');
     checkInteger('Reservation.tryGrow: bytes', bytes, 1);
     if (!this.budget.tryReserve(bytes)) return false;
-    this.charged += bytes;
+    this.keep('tryGrow', bytes);
     this.wanted += bytes;
     return true;
   }
@@ -101,8 +90,9 @@ export class Reservation implements Disposable {
   claim(): number {
     this.open('claim');
     if (this.wanted > this.charged) {
-      this.budget.reserve(this.wanted - this.charged);
-      this.charged = this.wanted;
+      const rest = this.wanted - this.charged;
+      this.budget.reserve(rest);
+      this.keep('claim', rest);
     }
     this.end('claimed');
     return this.charged;
@@ -135,6 +125,15 @@ export class Reservation implements Disposable {
     this.ended = state;
     if (this.timer !== null) this.timers.stop(this.timer);
     this.timer = null;
+  }
+
+  /** Counts bytes that were just reserved, unless a reclaimer that ran for them has ended this reservation. */
+  private keep(what: string, bytes: number): void {
+    if (this.ended !== 'held') {
+      this.budget.release(bytes);
+      throw this.stale(what);
+    }
+    this.charged += bytes;
   }
 
   private open(what: string): void {

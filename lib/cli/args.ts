@@ -35,6 +35,10 @@ export interface Arguments {
   readonly capacityBytes: number | null;
   readonly blockBytes: number | null;
   readonly check: boolean;
+  /** File, preset and field of `config`. */
+  readonly configFile: string | null;
+  readonly preset: string | null;
+  readonly explain: string | null;
 }
 
 const VERSION: FlagInfo = { name: 'version', help: 'the version of this package' };
@@ -81,6 +85,9 @@ export function readArguments(argv: readonly string[]): Arguments {
     capacityBytes: readSize('capacity', flags, command),
     blockBytes: readSize('block', flags, command),
     check: flags.has('check'),
+    configFile: textOf(flags.get('file')),
+    preset: textOf(flags.get('preset')),
+    explain: textOf(flags.get('explain')),
   };
 }
 

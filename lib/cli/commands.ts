@@ -15,7 +15,7 @@ export interface SectionInfo {
 }
 
 export interface CommandInfo {
-  readonly name: 'probe' | 'doctor' | 'replay' | 'leaks' | 'help';
+  readonly name: 'probe' | 'doctor' | 'replay' | 'leaks' | 'config' | 'help';
   readonly usage: string;
   readonly help: string;
   readonly examples: readonly (readonly [line: string, meaning: string])[];
@@ -60,6 +60,11 @@ const COMMON_FLAGS: readonly FlagInfo[] = [
 export const REPLAY_ALLOCATORS = ['bump', 'stack', 'block', 'heap', 'system'] as const;
 
 export type ReplayAllocator = (typeof REPLAY_ALLOCATORS)[number];
+
+/** The presets of MemoryConfig, which is not loaded for them; a test compares. */
+export const CONFIG_PRESETS = [
+  ...(['production', 'debug', 'performance', 'low_memory', 'single_node_small', 'fleet', 'embedded'] as const),
+];
 
 export const COMMANDS: readonly CommandInfo[] = [
   {
@@ -136,6 +141,30 @@ export const COMMANDS: readonly CommandInfo[] = [
     sections: [],
     operands: ['diff', 'BEFORE', 'AFTER'],
     flags: [JSON_FLAG, ...COMMON_FLAGS.filter((flag) => flag.name !== 'sysroot')],
+  },
+  {
+    name: 'config',
+    usage: 'config [flags]',
+    help: 'show every setting of the package, its value here and who said it',
+    examples: [
+      ['config', 'as a service started in this folder would have it'],
+      ['config --file memory.toml --preset production', 'of a file and a preset'],
+      ['config --explain arena.chunkBytes', 'what one setting means and who says what of it'],
+    ],
+    sections: [],
+    flags: [
+      { name: 'file', value: 'FILE', fallback: 'memory.toml or memory.json here, if there is one', help: 'the file' },
+      {
+        name: 'preset',
+        value: 'NAME',
+        choices: CONFIG_PRESETS,
+        fallback: 'none',
+        help: 'values for what nobody says otherwise; a file or variable may name another',
+      },
+      { name: 'explain', value: 'FIELD', help: 'only this field, by its path or its variable' },
+      JSON_FLAG,
+      ...COMMON_FLAGS.filter((flag) => flag.name !== 'sysroot'),
+    ],
   },
   {
     name: 'help',

@@ -38,6 +38,10 @@ function dispatch(args: Arguments, around: Surroundings): number {
     const { leaks } = require('./leaks') as typeof import('./leaks');
     return leaks(args, around);
   }
+  if (command.name === 'config') {
+    const { config } = require('./config') as typeof import('./config');
+    return config(args, around);
+  }
   const { probe } = require('./probe') as typeof import('./probe');
   return probe(args, around);
 }

@@ -122,6 +122,12 @@ export function checkFunction<F>(name: string, value: F): F {
   return value;
 }
 
+/** Checks an AbortSignal, or undefined, and returns it. @throws ERR_MEMORY_INVALID_ARGUMENT */
+export function checkSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw invalid(`${name} must be an AbortSignal, got ${describe(value)}`);
+}
+
 /**
  * Checks that a value is one of a list of strings and returns it.
  *

@@ -7,6 +7,7 @@ export {
   checkNumber,
   checkOneOf,
   checkOptions,
+  checkSignal,
   checkString,
 } from './check';
 export { type Clock, systemClock } from './clock';
@@ -34,6 +35,7 @@ export {
   memoryError,
 } from './errors';
 export { nearest } from './nearest';
+export { systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';
 export {
   type ByteSize,

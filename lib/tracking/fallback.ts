@@ -1,5 +1,5 @@
 import { type Allocator, type AllocatorStats, checkInteger, checkOptions, disposeAll, memoryError } from '../core';
-import { AllocatorAdaptor, checkAllocator } from './base';
+import { AllocatorAdaptor, checkAllocator, isExhausted } from './base';
 
 /** No single allocator has offsets above what 48 bits can name. */
 const PLAIN_REACH = 2 ** 48;
@@ -65,7 +65,7 @@ export class FallbackAllocator<
     try {
       return this.fromSecondary(this.secondary.allocate(byteLength, alignment), byteLength);
     } catch (error) {
-      this.refused++;
+      if (isExhausted(error)) this.refused++;
       throw error;
     }
   }
@@ -80,17 +80,17 @@ export class FallbackAllocator<
   }
 
   override deallocate(offset: number, byteLength: number): void {
-    if (offset >= this.secondaryBase) this.secondary.deallocate(this.inSecondary('deallocate', offset), byteLength);
+    if (this.isMoved(offset)) this.secondary.deallocate(this.inSecondary('deallocate', offset), byteLength);
     else this.inner.deallocate(offset, byteLength);
   }
 
   override view(offset: number, byteLength: number): Uint8Array {
-    if (offset >= this.secondaryBase) return this.secondary.view(this.inSecondary('view', offset), byteLength);
+    if (this.isMoved(offset)) return this.secondary.view(this.inSecondary('view', offset), byteLength);
     return this.inner.view(offset, byteLength);
   }
 
   override owns(offset: number): boolean {
-    return offset >= this.secondaryBase ? this.secondary.owns(offset - this.secondaryBase) : this.inner.owns(offset);
+    return this.isMoved(offset) ? this.secondary.owns(offset - this.secondaryBase) : this.inner.owns(offset);
   }
 
   override reset(): void {
@@ -159,6 +159,11 @@ export class FallbackAllocator<
   private notePeak(): void {
     const used = this.inner.usedBytes + this.secondary.usedBytes;
     if (used > this.peak) this.peak = used;
+  }
+
+  /** What is no number goes to the primary, which has the words for it. */
+  private isMoved(offset: number): boolean {
+    return typeof offset === 'number' && offset >= this.secondaryBase;
   }
 
   private inSecondary(method: string, offset: number): number {

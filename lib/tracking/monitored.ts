@@ -38,13 +38,14 @@ export const DEFAULT_PRESSURE_LIMITS: Readonly<Record<PressureLevel, number | nu
  *
  * A refusal is ERR_MEMORY_OUT_OF_MEMORY, and -1 from `tryAllocate`: it is the machine that is short, neither this
  * allocator nor a budget, and the same call may succeed once the pressure is gone. Frees are never refused. A signal that
- * throws or knows another word limits nothing: `signalFailures` counts how often.
+ * throws, knows another word or asks this very allocator limits nothing: `signalFailures` counts how often.
  */
 export class MonitoredAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
   readonly signal: PressureSignal;
   readonly limits: Readonly<Record<PressureLevel, number | null>>;
   private denials = 0;
   private misreadings = 0;
+  private reading = false;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: MonitoredOptions) {
@@ -65,19 +66,21 @@ export class MonitoredAllocator<I extends Allocator = Allocator> extends Allocat
     return this.denials;
   }
 
-  /** Readings of the signal that threw or made no sense: these requests were granted. */
+  /** Readings of the signal that threw, made no sense or came from the signal itself: these requests were granted. */
   get signalFailures(): number {
     return this.misreadings;
   }
 
   override allocate(byteLength: number, alignment?: number): number {
     const limit = this.limitNow();
-    if (byteLength > limit && this.isRequest(byteLength, alignment)) throw this.denied(byteLength, limit);
+    if (typeof byteLength === 'number' && byteLength > limit && this.isRequest(byteLength, alignment))
+      throw this.denied(byteLength, limit);
     return this.inner.allocate(byteLength, alignment);
   }
 
   override tryAllocate(byteLength: number, alignment?: number): number {
-    if (byteLength > this.limitNow() && this.isRequest(byteLength, alignment)) {
+    const limit = this.limitNow();
+    if (typeof byteLength === 'number' && byteLength > limit && this.isRequest(byteLength, alignment)) {
       this.refused++;
       this.denials++;
       return -1;
@@ -86,12 +89,17 @@ export class MonitoredAllocator<I extends Allocator = Allocator> extends Allocat
   }
 
   private limitNow(): number {
-    try {
-      const limit = this.limits[this.signal.level];
-      if (limit === null) return Number.POSITIVE_INFINITY;
-      if (limit !== undefined) return limit;
-    } catch {
-      // Counted below: a broken monitor must not take the service down.
+    if (!this.reading) {
+      this.reading = true;
+      try {
+        const limit: unknown = this.limits[this.signal.level];
+        if (limit === null) return Number.POSITIVE_INFINITY;
+        if (typeof limit === 'number') return limit;
+      } catch {
+        // Counted below: a broken monitor must not take the service down.
+      } finally {
+        this.reading = false;
+      }
     }
     this.misreadings++;
     return Number.POSITIVE_INFINITY;

@@ -98,6 +98,21 @@ describe('MemoryBudget', () => {
     expect(codeOf(() => root.child('fits'))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   });
 
+  it('makes children while others wait, and counts what grandchildren use against a child limit', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100 });
+    root.child('a').child('b').reserve(60);
+    expect(codeOf(() => root.child('big', { limitBytes: 41 }))).toBe('ERR_MEMORY_BUDGET_EXCEEDED');
+    const waiting = root.acquire(50).catch((error) => error.code);
+    expect(root.child('late').tryReserve(1)).toBe(false);
+    expect(codeOf(() => root.child('sure', { guaranteedBytes: 1 }))).toBe('ERR_MEMORY_BUDGET_EXCEEDED');
+    root.child('other').close();
+    root.resize(70); // more than it will ever be: told at once is the one who waits for 80
+    expect(root.stats().waiting).toBe(1);
+    root.resize(110);
+    expect(await waiting).toMatchObject({ bytes: 50 });
+    checkTree(root);
+  });
+
   it.each([
     [{ limitBytes: 0 }, 'ERR_MEMORY_OUT_OF_RANGE'],
     [{ limitBytes: -5 }, 'ERR_MEMORY_OUT_OF_RANGE'],

@@ -1,11 +1,11 @@
-import type { BudgetTimers } from '../../lib/budgets';
 import type { BudgetNode } from '../../lib/budgets/node';
+import type { Timers } from '../../lib/core';
 
 export { codeOf } from '../platform/region/support';
 
 /** Every byte is counted once on each level, and nobody holds more than his limit. */
 export function checkTree(node: BudgetNode): void {
-  const children = [...node.children];
+  const children = [...node.children.values()];
   const lent = children.reduce((sum, child) => sum + child.held, 0);
   const told = { path: node.path(), held: node.held, sum: node.free + node.used + lent };
   expect(told).toEqual({ path: node.path(), held: node.held, sum: node.held });
@@ -17,7 +17,7 @@ export function checkTree(node: BudgetNode): void {
 }
 
 /** Time that stands still until it is moved. */
-export class FakeTimers implements BudgetTimers {
+export class FakeTimers implements Timers {
   now = 0;
   private readonly waiting = new Set<{ at: number; work: () => void }>();
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { MemoryBudget } from '../../lib/budgets';
-import { checkTree, FakeTimers } from './support';
+import { checkTree, codeOf, FakeTimers } from './support';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -99,6 +99,50 @@ describe('MemoryBudget.acquire', () => {
     expect(await waiting).toMatchObject({ code: 'ERR_MEMORY_CLOSED' });
     root.release(10);
     expect(root.tryReserve(10)).toBe(true);
+  });
+
+  it('refuses who waits for more than a limit that is lowered, here and below, and serves those behind', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100, quantumBytes: 1 });
+    const child = root.child('child', { quantumBytes: 1 });
+    root.reserve(50);
+    const large = child.acquire(90).catch((error) => error);
+    const small = child.acquire(30);
+    root.resize(80);
+    expect(await large).toMatchObject({ code: 'ERR_MEMORY_TOO_LARGE', limitBytes: 80 });
+    expect((await small).bytes).toBe(30);
+    checkTree(root);
+  });
+
+  it('lets nobody be held up by one who waits for the policy only', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100, policy: 'fairShare', quantumBytes: 1 });
+    const [a, b] = [root.child('a', { quantumBytes: 1 }), root.child('b', { quantumBytes: 1 })];
+    b.reserve(10);
+    a.reserve(50);
+    const more = a.acquire(20); // its share is 50 while b is active
+    expect(b.tryReserve(30)).toBe(true); // there is room, and b may have it
+    const late = b.acquire(10);
+    expect((await late).bytes).toBe(10);
+    expect(codeOf(() => a.reserve(5))).toBe('ERR_MEMORY_BUDGET_EXCEEDED');
+    b.release(50); // idle now: the whole is a's share
+    expect((await more).bytes).toBe(20);
+    expect(root.tree.waiting).toBe(0);
+    checkTree(root);
+  });
+
+  it('refuses who asks for what the policy never gives, once nothing is in use', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100, policy: 'priority', quantumBytes: 1 });
+    const low = root.child('low', { priority: 10, quantumBytes: 1 });
+    const high = root.child('high', { priority: 90, quantumBytes: 1 });
+    await expect(low.acquire(81)).rejects.toMatchObject({ code: 'ERR_MEMORY_TOO_LARGE', source: 'root' });
+    high.reserve(10);
+    const vain = low.acquire(81).catch((error) => error);
+    const possible = low.acquire(80);
+    await settle();
+    expect(root.tree.waiting).toBe(2);
+    high.release(10);
+    expect(await vain).toMatchObject({ code: 'ERR_MEMORY_TOO_LARGE' });
+    expect((await possible).bytes).toBe(80);
+    checkTree(root);
   });
 
   it('serves a hundred thousand in order, and forgets those who gave up behind a stuck one', async () => {

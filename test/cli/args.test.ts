@@ -40,19 +40,19 @@ describe('reading a command line', () => {
   });
 
   test.each([
-    [['prob'], "unknown command 'prob'; did you mean 'probe'? Commands: probe, doctor, replay, leaks, help."],
+    [['prob'], "unknown command 'prob'; did you mean 'probe'? Commands: probe, doctor, replay, leaks, config, help."],
     [
       ['limits'],
-      "unknown command 'limits'; did you mean 'probe limits'? Commands: probe, doctor, replay, leaks, help.",
+      "unknown command 'limits'; did you mean 'probe limits'? Commands: probe, doctor, replay, leaks, config, help.",
     ],
-    [['bench'], "unknown command 'bench'. Commands: probe, doctor, replay, leaks, help."],
+    [['bench'], "unknown command 'bench'. Commands: probe, doctor, replay, leaks, config, help."],
     [['probe', 'nmua'], "unknown section 'nmua'; did you mean 'numa'?"],
     [['probe', '--jsno'], "unknown flag '--jsno'; did you mean '--json'?"],
     [['probe', '-j'], "unknown flag '-j'."],
     [['probe', 'numa', 'limits'], "one word too many: 'limits'."],
     [['doctor', 'numa'], "doctor takes no word, got 'numa'."],
     [['probe', '--fail-on', 'warn'], '--fail-on is a flag of doctor, not of probe.'],
-    [['--json'], '--json is a flag of probe, doctor, replay and leaks, and no command was named.'],
+    [['--json'], '--json is a flag of probe, doctor, replay, leaks and config, and no command was named.'],
     [['doctor', '--fail-on', 'eror'], "--fail-on must be warn, error, got 'eror'; did you mean 'error'?"],
     [['probe', '--width', '--json'], '--width needs a value: 20 to 1000 columns.'],
     [['probe', '--width'], '--width needs a value: 20 to 1000 columns.'],

@@ -4,6 +4,7 @@
 import { copyFileSync, cpSync, existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileAll } from './compile.mjs';
+import { loadOnMuslArm64 } from './musl-arm64.mjs';
 import { findTool, muslNode, needPackages, programFile, wine } from './setup.mjs';
 
 const ARM_LIBRARIES = '/usr/aarch64-linux-gnu';
@@ -84,6 +85,7 @@ export const LANES = [
   ...[20, 22, 24, 26].map((version) => arm(version, 4)),
   arm(24, 16),
   arm(24, 64),
+  { name: 'linux-arm64 musl, loaded only', run: loadOnMuslArm64 },
   windows(20, 8),
   windows(22, 8),
   windows(24, 10),

@@ -27,7 +27,7 @@ export function findTool(name) {
 }
 
 /** Runs a command that sets something up; its output only when it fails. */
-function setUp(command, args, options = {}) {
+export function setUp(command, args, options = {}) {
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -89,7 +89,7 @@ export function labFolder(name) {
 }
 
 /** The folder of a thing that is made once; `make` runs when it was not finished before. */
-function kept(name, make) {
+export function kept(name, make) {
   const folder = join(LAB, name);
   const mark = join(folder, 'ready');
   if (existsSync(mark)) return folder;

@@ -143,6 +143,8 @@ describe('logs from elsewhere', () => {
 
   test.each(['3', '0.5', '8192', '65536', '70000'])('an alignment of %s is told with its line', (alignment) => {
     const text = `${header},Alignment,Note\n1,0,allocate,0x10,100,0,${alignment},\n`;
-    expect(refusal('ERR_MEMORY_INVALID_ARGUMENT', () => parseEventLog(text, 'app.csv')).message).toContain('app.csv:2:');
+    expect(refusal('ERR_MEMORY_INVALID_ARGUMENT', () => parseEventLog(text, 'app.csv')).message).toContain(
+      'app.csv:2:',
+    );
   });
 });

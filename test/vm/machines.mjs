@@ -61,7 +61,7 @@ export const MACHINES = [
     cpus: 2,
     nodes: [{ mib: 768, cpus: [0, 1], distances: [10] }],
     setup: ['echo "+memory +cpuset" > /sys/fs/cgroup/cgroup.subtree_control'],
-    tests: ['limits'],
+    tests: ['limits', 'pressure'],
   },
   {
     name: 'nvdimm',
@@ -96,7 +96,8 @@ export const MACHINES = [
     setup: [
       'echo 3 > /sys/kernel/mm/mempolicy/weighted_interleave/node0',
       'echo 1 > /sys/kernel/mm/mempolicy/weighted_interleave/node1',
+      'echo "+memory" > /sys/fs/cgroup/cgroup.subtree_control',
     ],
-    tests: ['topology', 'weighted'],
+    tests: ['topology', 'weighted', 'pressure'],
   },
 ];

@@ -164,5 +164,7 @@ export function windowOf(where: string, backing: Backing, offset: number, byteLe
     throw memoryError('ERR_MEMORY_FREED', `${where}: the region below the allocator was freed`);
   }
   if (buffer === null || buffer.byteLength === 0) return region.window(offset, byteLength);
+  // Remapped or protected since: a local buffer is empty then, a shared one reads zeros.
+  if (backing.mayMove && region.buffer !== buffer) return region.window(offset, byteLength);
   return new Uint8Array(buffer, offset, byteLength);
 }

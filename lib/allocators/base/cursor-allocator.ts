@@ -1,11 +1,12 @@
-import { type MemoryError, memoryError } from '../../core';
+import { describe, isMemoryError, type MemoryError, memoryError } from '../../core';
 import { AllocatorBase, FAST_LIMIT, windowOf } from './base';
 import { type CommonSettings, fillRange } from './common-options';
+import type { CursorMark } from './cursor-mark';
 import { type Backing, type MemorySource, openSource } from './source';
 
 /**
  * What bump and stack share: one piece of memory of which everything below a cursor is in use. The hot paths are the
- * sub-classes' own.
+ * sub-classes' own, `allocate` and `tryAllocate` with them: here they would see objects of two shapes.
  */
 export abstract class CursorAllocator extends AllocatorBase {
   // The cursor: `near` while it is at most FAST_LIMIT, so that 32-bit arithmetic holds; from there on `far`.
@@ -55,6 +56,15 @@ export abstract class CursorAllocator extends AllocatorBase {
   /** True below the cursor. */
   override owns(offset: number): boolean {
     return !this.closed && Number.isSafeInteger(offset) && offset >= 0 && offset < this.usedBytes;
+  }
+
+  /** Gives back everything, in constant time unless freed memory is filled; every checkpoint and marker becomes stale. */
+  override reset(): void {
+    if (this.closed) throw this.closedError('reset');
+    this.fillBack('reset', 0);
+    this.dropAll();
+    this.generations += 1;
+    this.resets += this.step;
   }
 
   /** How often it was reset. */
@@ -121,6 +131,30 @@ export abstract class CursorAllocator extends AllocatorBase {
       fillRange(this.where(method), this.backing.region, start, byteLength, this.allocFill);
     }
     return start;
+  }
+
+  /** @throws ERR_MEMORY_CLOSED, ERR_MEMORY_INVALID_ARGUMENT for what is no mark of this allocator */
+  protected needOwn(
+    method: string,
+    word: string,
+    kind: abstract new (...given: never[]) => CursorMark,
+    mark: unknown,
+  ): void {
+    if (this.closed) throw this.closedError(method);
+    if (mark instanceof kind && mark.owner === this) return;
+    const what = mark instanceof kind ? 'one of another allocator' : describe(mark);
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${this.where(method)}: a ${word} of this allocator is needed, got ${what}`,
+      { source: this.name },
+    );
+  }
+
+  /** For a request whose bookkeeping cannot be had; nothing else has changed. */
+  protected noBooks(method: 'allocate' | 'tryAllocate', error: unknown): -1 {
+    this.failures += this.step;
+    if (method === 'tryAllocate' && isMemoryError(error) && error.category === 'exhausted') return -1;
+    throw error;
   }
 
   /** Fills what lies between an offset and the cursor, where freed memory is filled. */

@@ -1,5 +1,6 @@
 export { checkBlockAlignment, checkByteLength, checkOffset, MAX_ALIGNMENT } from './arguments';
 export { AllocatorBase, FAST_LIMIT, windowOf } from './base';
+export { bookArray } from './bookkeeping';
 export { runWithin } from './callbacks';
 export {
   type AllocatorOptions,
@@ -9,6 +10,7 @@ export {
   fillRange,
 } from './common-options';
 export { CursorAllocator } from './cursor-allocator';
+export { CursorMark, CursorScope } from './cursor-mark';
 export {
   acquireFrom,
   type Backing,
@@ -18,4 +20,5 @@ export {
   openSource,
   type ProviderSource,
   type RegionSource,
+  releaseTo,
 } from './source';

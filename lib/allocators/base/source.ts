@@ -23,6 +23,8 @@ export interface Backing {
   readonly byteLength: number;
   /** The buffer over the whole region; null where one buffer cannot span it: take windows. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer | null;
+  /** Others hold the region too and can remap it, and the buffer is a shared one, which cannot be emptied then. */
+  readonly mayMove: boolean;
   /** Lets go of the memory, unless it is somebody else's. Call once. */
   release(): void;
 }
@@ -42,7 +44,8 @@ function spanning(region: Region): ArrayBuffer | SharedArrayBuffer | null {
 
 function backingOf(region: Region, release: () => void): Backing {
   try {
-    return { region, byteLength: region.byteLength, buffer: spanning(region), release };
+    const buffer = spanning(region);
+    return { region, byteLength: region.byteLength, buffer, mayMove: !(buffer instanceof ArrayBuffer), release };
   } catch (error) {
     release();
     throw error;
@@ -70,10 +73,23 @@ export function acquireFrom(where: string, provider: RegionProvider<Region>, byt
   throw badProvider(where, `it returned ${got} bytes where ${byteLength} were asked for`);
 }
 
+/**
+ * Gives a region back to its provider. A provider may refuse one that was freed from under us: what it says then is of no
+ * use, for the memory is gone, and whoever held it can end.
+ */
+export function releaseTo(provider: RegionProvider<Region>, region: Region): void {
+  const gone = region.state === 'freed';
+  try {
+    provider.release(region);
+  } catch (error) {
+    if (!gone) throw error;
+  }
+}
+
 /** Takes memory from a provider. @throws as acquireFrom */
 export function backingFrom(where: string, provider: RegionProvider<Region>, byteLength: number): Backing {
   const region = acquireFrom(where, provider, byteLength);
-  return backingOf(region, () => provider.release(region));
+  return backingOf(region, () => releaseTo(provider, region));
 }
 
 /** True for what has the methods of a provider. */

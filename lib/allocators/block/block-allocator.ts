@@ -1,5 +1,5 @@
 import { type AllocatorStats, isMemoryError, type MemoryError, memoryError } from '../../core';
-import { AllocatorBase, fillRange, windowOf } from '../base';
+import { AllocatorBase, bookArray, fillRange, windowOf } from '../base';
 import { Chunks } from './chunks';
 import { BLOCK_PRESETS, type BlockOptions, type BlockSettings, blockSettings } from './options';
 import { PoolBox } from './pool-box';
@@ -406,12 +406,19 @@ export class BlockAllocator extends AllocatorBase {
         this.growing = false;
       }
     }
-    if (this.fresh === this.words.length) {
-      const grown = new Int32Array(Math.min(this.words.length * 2, this.chunks.blocks));
-      grown.set(this.words);
-      this.words = grown;
-      if (!this.fills) this.freshEnd = grown.length;
+    return this.fresh === this.words.length ? this.growWords() : null;
+  }
+
+  private growWords(): MemoryError | null {
+    let grown: Int32Array;
+    try {
+      grown = bookArray(Int32Array, Math.min(this.words.length * 2, this.chunks.blocks));
+    } catch (error) {
+      return error as MemoryError;
     }
+    grown.set(this.words);
+    this.words = grown;
+    if (!this.fills) this.freshEnd = grown.length;
     return null;
   }
 

@@ -64,11 +64,13 @@ export class Chunks {
 
   /** Lets go of all, newest first. What throws stays, and all before it; may be called again. @throws ERR_MEMORY_IN_USE */
   release(): void {
-    for (;;) {
-      const backing = this.backings[this.backings.length - 1];
-      if (backing === undefined) return;
-      backing.release();
-      this.backings.pop();
+    for (let backing = this.backings.pop(); backing !== undefined; backing = this.backings.pop()) {
+      try {
+        backing.release(); // out of the list before, for a provider that calls back
+      } catch (error) {
+        this.backings.push(backing);
+        throw error;
+      }
       this.reservedBytes -= backing.byteLength;
     }
   }

@@ -1,4 +1,4 @@
-import { type AllocatorStats, describe, type MemoryError, memoryError } from '../../core';
+import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
 import { CursorAllocator, fillRange, type MemorySource, runWithin } from '../base';
 import { BumpCheckpoint, BumpScope } from './checkpoint';
 import { BlockLedger } from './ledger';
@@ -81,33 +81,17 @@ export class BumpAllocator extends CursorAllocator {
    *   ERR_MEMORY_INVALID_ALIGNMENT, ERR_MEMORY_CLOSED
    */
   override allocate(byteLength: number, alignment: number = 8): number {
-    if (typeof byteLength === 'number' && typeof alignment === 'number') {
-      const bytes = byteLength | 0;
-      const step = alignment | 0;
-      if (
-        bytes === byteLength &&
-        bytes > 0 &&
-        step === alignment &&
-        step > 0 &&
-        step <= 4096 &&
-        (step & (step - 1)) === 0
-      ) {
-        const start = (this.near + step - 1) & -step;
-        let size = bytes;
-        if (size < this.leastBytes) size = this.leastBytes; // cheaper than Math.max here
-        const end = start + size;
-        if (end <= this.fastEnd) {
-          this.near = end;
-          this.handed += 1;
-          return start;
-        }
-      }
-    }
-    return this.slowly('allocate', byteLength, alignment);
+    const start = this.tryFast(byteLength, alignment);
+    return start === -1 ? this.slowly('allocate', byteLength, alignment) : start;
   }
 
   /** As `allocate`, but -1 where that throws ERR_MEMORY_ARENA_EXHAUSTED or ERR_MEMORY_TOO_LARGE. */
   override tryAllocate(byteLength: number, alignment: number = 8): number {
+    const start = this.tryFast(byteLength, alignment);
+    return start === -1 ? this.slowly('tryAllocate', byteLength, alignment) : start;
+  }
+
+  private tryFast(byteLength: number, alignment: number): number {
     if (typeof byteLength === 'number' && typeof alignment === 'number') {
       const bytes = byteLength | 0;
       const step = alignment | 0;
@@ -130,7 +114,7 @@ export class BumpAllocator extends CursorAllocator {
         }
       }
     }
-    return this.slowly('tryAllocate', byteLength, alignment);
+    return -1;
   }
 
   /**
@@ -166,15 +150,6 @@ export class BumpAllocator extends CursorAllocator {
     this.ledger?.markFreed(offset);
   }
 
-  /** Gives back everything, in constant time unless freed memory is filled; every checkpoint becomes stale. */
-  override reset(): void {
-    if (this.closed) throw this.closedError('reset');
-    this.fillBack('reset', 0);
-    this.dropAll();
-    this.generations += 1;
-    this.resets += this.step;
-  }
-
   // ---- checkpoints ---------------------------------------------------------------------------------------------
 
   /**
@@ -203,15 +178,7 @@ export class BumpAllocator extends CursorAllocator {
    *   no checkpoint of this allocator, ERR_MEMORY_CLOSED
    */
   restore(checkpoint: BumpCheckpoint): void {
-    if (this.closed) throw this.closedError('restore');
-    if (!(checkpoint instanceof BumpCheckpoint) || checkpoint.owner !== this) {
-      const what = checkpoint instanceof BumpCheckpoint ? 'one of another allocator' : describe(checkpoint);
-      throw memoryError(
-        'ERR_MEMORY_INVALID_ARGUMENT',
-        `BumpAllocator.restore: a checkpoint of this allocator is needed, got ${what}`,
-        { source: this.name },
-      );
-    }
+    this.needOwn('restore', 'checkpoint', BumpCheckpoint, checkpoint);
     if (!this.restoreIfValid(checkpoint)) throw this.staleCheckpoint(checkpoint);
   }
 
@@ -265,7 +232,11 @@ export class BumpAllocator extends CursorAllocator {
   private slowly(method: 'allocate' | 'tryAllocate', byteLength: number, alignment: number): number {
     const start = this.find(method, byteLength, alignment);
     if (start === -1) return -1;
-    this.ledger?.add(start, byteLength);
+    try {
+      this.ledger?.add(start, byteLength);
+    } catch (error) {
+      return this.noBooks(method, error);
+    }
     // The last block may be smaller than `leastBytes`.
     this.moveTo(start + Math.max(byteLength, Math.min(this.leastBytes, this.backing.byteLength - start)));
     this.handed += 1;

@@ -1,3 +1,5 @@
+import { bookArray } from '../base';
+
 const FIRST_CAPACITY = 256;
 
 /**
@@ -45,8 +47,8 @@ export class BlockLedger {
   }
 
   private grow(): void {
-    const starts = new Float64Array(this.count * 2);
-    const sizes = new Float64Array(this.count * 2);
+    const starts = bookArray(Float64Array, this.count * 2);
+    const sizes = bookArray(Float64Array, this.count * 2);
     starts.set(this.starts);
     sizes.set(this.sizes);
     this.starts = starts;

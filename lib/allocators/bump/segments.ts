@@ -18,9 +18,9 @@ export class Segments {
     return this.starts.length === 0 ? 0 : (this.starts[this.starts.length - 1] ?? 0);
   }
 
-  /** 0 where there is none: serial numbers begin at 1. */
+  /** NaN where there is none, which is the serial number of nothing. */
   serialAt(at: number): number {
-    return this.serials[at] ?? 0;
+    return this.serials[at] ?? Number.NaN;
   }
 
   startAt(at: number): number {

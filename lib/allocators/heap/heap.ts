@@ -204,8 +204,13 @@ export class HeapAllocator extends AllocatorBase {
     }
     const kept = this.view(offset, Math.min(byteLength, newByteLength)); // refuses here, while nothing is taken yet
     const target = this.allocate(newByteLength, alignment);
-    this.view(target, kept.length).set(kept);
-    this.deallocate(offset, byteLength);
+    try {
+      this.view(target, kept.length).set(kept);
+      this.deallocate(offset, byteLength);
+    } catch (error) {
+      this.giveAny(target); // a region that is smaller than it was: the old block stays
+      throw error;
+    }
     return target;
   }
 
@@ -321,26 +326,39 @@ export class HeapAllocator extends AllocatorBase {
   private takeSlowly(byteLength: number, alignment: number, method: string): number {
     this.checkRequest(method, byteLength, alignment);
     if (this.careful) windowOf('HeapAllocator', this.backing, 0, 0); // a freed region refuses here, not half-way
+    const peak = this.books[PEAK] as number;
     let offset = this.takeOnce(byteLength, alignment);
     if (offset < 0 && this.slabs.dropEmpty() > 0) offset = this.takeOnce(byteLength, alignment);
-    if (offset >= 0 && this.careful) {
+    if (offset >= 0 && this.careful) this.dress(offset, byteLength, peak);
+    return offset;
+  }
+
+  // What the careful modes do to a new block. When that throws it was never handed out: a Map has its limit, and a region
+  // can be smaller than it was.
+  private dress(offset: number, byteLength: number, peak: number): void {
+    try {
       this.sizes?.set(offset, byteLength);
       const { allocFill } = this.settings;
       if (allocFill >= 0) fillRange('HeapAllocator', this.backing.region, offset, byteLength, allocFill);
+    } catch (error) {
+      this.giveAny(offset);
+      this.books[ALLOCATIONS] = (this.books[ALLOCATIONS] as number) - 1;
+      this.books[DEALLOCATIONS] = (this.books[DEALLOCATIONS] as number) - 1;
+      this.books[PEAK] = peak;
+      throw error;
     }
-    return offset;
   }
 
   private takeOnce(byteLength: number, alignment: number): number {
     const { slabs } = this;
     const index = byteLength <= LARGEST_SMALL_BYTES ? alignedClassOf(byteLength, alignment) : -1;
     if (index >= 0) {
+      const odd = CLASSES[(byteLength + GRANULE_BYTES - 1) >> 4] !== index;
+      if (odd && !slabs.makeOdd()) return -1;
       const record = (slabs.heads[index] as number) || slabs.add(index);
       if (record === 0) return -1;
       const offset = this.takeSlot(slabs, record, index);
-      if (CLASSES[(byteLength + GRANULE_BYTES - 1) >> 4] !== index) {
-        slabs.setOdd(record, slotOf(slabs, record, offset), true);
-      }
+      if (odd) slabs.setOdd(record, slotOf(slabs, record, offset), true);
       return offset;
     }
     const pages = pagesFor(byteLength);
@@ -373,14 +391,17 @@ export class HeapAllocator extends AllocatorBase {
   private deallocateSlowly(offset: number, byteLength: number): void {
     this.checkSpan('deallocate', offset, byteLength);
     this.checkBlock('deallocate', offset, byteLength);
+    const { freeFill } = this.settings;
+    if (freeFill >= 0) fillRange('HeapAllocator', this.backing.region, offset, byteLength, freeFill);
+    this.giveAny(offset);
+  }
+
+  // Frees a block that is known to be there.
+  private giveAny(offset: number): void {
     const { slabs } = this;
     const page = Math.floor(offset / HEAP_PAGE_BYTES);
     const record = slabs.map[page] as number;
-    if (this.careful) {
-      const { freeFill } = this.settings;
-      if (freeFill >= 0) fillRange('HeapAllocator', this.backing.region, offset, byteLength, freeFill);
-      this.sizes?.delete(offset);
-    }
+    this.sizes?.delete(offset);
     if (record > 0) {
       const slot = slotOf(slabs, record, offset);
       slabs.setOdd(record, slot, false);

@@ -39,7 +39,8 @@ export class OwnSlabs {
   takeSlot(index: number, span: number): number {
     const { words } = this.slabs;
     const bitmap = this.slabs.bitmapAt(span);
-    const count = ((SHARED_SLOTS[index] as number) + 31) >> 5;
+    const slots = SHARED_SLOTS[index] as number;
+    const count = (slots + 31) >> 5;
     let word = this.wordHints[index] as number;
     for (let left = count; left > 0; left -= 1) {
       if (word >= count) word = 0;
@@ -50,7 +51,10 @@ export class OwnSlabs {
         if (words[kept] !== 0) Atomics.and(words, kept, ~low);
         Atomics.and(words, bitmap + word, ~low);
         this.wordHints[index] = word;
-        return (word << 5) + 31 - Math.clz32(low);
+        const slot = (word << 5) + 31 - Math.clz32(low);
+        if (slot < slots) return slot;
+        left += 1; // a bit behind the last block was written by somebody else and is gone now: look again
+        continue;
       }
       word += 1;
     }

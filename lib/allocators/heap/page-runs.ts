@@ -1,3 +1,4 @@
+import { bookArray } from '../base';
 import { HEAP_PAGE_BYTES } from './size-classes';
 
 // Runs of pages, free ones joined at once by boundary tags and found in constant time by size bins. All of it lies in
@@ -38,13 +39,15 @@ export class PageRuns {
   private readonly previous: Int32Array;
   private readonly heads = new Int32Array(BINS).fill(-1);
   private readonly filled = new Int32Array(WORDS);
+  /** No run of a bin is longer than this. */
+  private readonly longestIn = new Int32Array(BINS);
 
   constructor(pages: number) {
     this.pages = pages;
     this.free = 0;
-    this.lengths = new Int32Array(pages);
-    this.next = new Int32Array(pages);
-    this.previous = new Int32Array(pages);
+    this.lengths = bookArray(Int32Array, pages);
+    this.next = bookArray(Int32Array, pages);
+    this.previous = bookArray(Int32Array, pages);
     this.starts = new Int32Array((pages + 31) >>> 5);
     this.dirty = new Int32Array((pages + 31) >>> 5);
     this.insert(0, pages);
@@ -53,7 +56,7 @@ export class PageRuns {
 
   /** Bookkeeping that was touched: lengths, both links and two bits a page, as far as pages were ever used. */
   get metadataBytes(): number {
-    return Math.ceil(this.everUsed * 12.25) + this.heads.byteLength + this.filled.byteLength;
+    return Math.ceil(this.everUsed * 12.25) + this.heads.byteLength * 2 + this.filled.byteLength;
   }
 
   /** First page of a run of `pages`, or -1. */
@@ -101,6 +104,7 @@ export class PageRuns {
     this.starts.fill(0);
     this.heads.fill(-1);
     this.filled.fill(0);
+    this.longestIn.fill(0);
     this.insert(0, this.pages);
     this.free = this.pages;
   }
@@ -210,9 +214,12 @@ export class PageRuns {
 
   // Last resort when all longer bins are empty: runs of the request's own bin, which may or may not be long enough.
   private search(pages: number): number {
-    for (let at = this.heads[binOf(pages)] as number; at >= 0; at = this.next[at] as number) {
+    const bin = binOf(pages);
+    if ((this.longestIn[bin] as number) < pages) return -1;
+    for (let at = this.heads[bin] as number; at >= 0; at = this.next[at] as number) {
       if ((this.lengths[at] as number) >= pages) return at;
     }
+    this.longestIn[bin] = pages - 1; // so that the next refusal costs nothing
     return -1;
   }
 
@@ -227,6 +234,7 @@ export class PageRuns {
     if (head >= 0) this.previous[head] = page;
     this.heads[bin] = page;
     this.filled[bin >>> 5] = (this.filled[bin >>> 5] as number) | (1 << bin);
+    if (length > (this.longestIn[bin] as number)) this.longestIn[bin] = length;
   }
 
   private remove(page: number, length: number): void {

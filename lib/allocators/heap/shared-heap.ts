@@ -2,7 +2,6 @@ import { checkOptions } from '../../core';
 import type { MemorySource } from '../base';
 import {
   attachMemory,
-  badParameters,
   createMemory,
   HEADER,
   nameOf,
@@ -76,12 +75,9 @@ export class SharedHeapAllocator extends SharedRunsBase {
   /** Attaches from another thread or process. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_CORRUPTION, ERR_MEMORY_UNSUPPORTED */
   static attach(handle: SharedAllocatorHandle): SharedHeapAllocator {
     const where = 'SharedHeapAllocator.attach';
-    const { memory, name } = attachMemory(where, 'heap', handle);
-    const { parameters, ownWords, dataBytes } = memory.layout;
-    if (parameters[0] !== SPAN_BYTES || heapWords(spansOf(dataBytes)) > ownWords) {
-      memory.release();
-      throw badParameters(where, parameters);
-    }
+    const { memory, name } = attachMemory(where, 'heap', handle, ({ parameters, ownWords, dataBytes }) => {
+      return parameters[0] === SPAN_BYTES && heapWords(spansOf(dataBytes)) <= ownWords;
+    });
     return new SharedHeapAllocator(where, name, memory);
   }
 
@@ -118,7 +114,8 @@ export class SharedHeapAllocator extends SharedRunsBase {
     this.credit(size);
     const owner = ownerOf(state);
     if (owner === this.owner) this.own.noteFree(index, span, this.owner);
-    else if (owner === 0 && slabs.isEmpty(span)) slabs.retireOrphan(span, this.owner);
+    // Looked at again after the bit: its owner may have left it meanwhile, and then one of the two sees it empty.
+    else if (slabs.isOrphan(span) && slabs.isEmpty(span)) slabs.retireOrphan(span, this.owner);
   }
 
   /**
@@ -134,9 +131,11 @@ export class SharedHeapAllocator extends SharedRunsBase {
       this.disownRun(offset);
       return;
     }
-    const size = SIZES[this.slabs.classAt(span)] as number;
-    const slot = (offset - span * SPAN_BYTES) / size;
-    if (!Number.isInteger(slot)) throw this.foreign('disown', offset, 'begins no block');
+    const index = this.slabs.classAt(span);
+    const slot = (offset - span * SPAN_BYTES) / (SIZES[index] as number);
+    if (!Number.isInteger(slot) || slot >= (SHARED_SLOTS[index] as number)) {
+      throw this.foreign('disown', offset, 'begins no block');
+    }
     if (this.slabs.isFree(span, slot)) throw this.doubleFree('disown', offset);
     this.slabs.keep(span, slot);
   }

@@ -93,7 +93,8 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
 
   /** Exact with one attachment; with several the sum of their own peaks, which is never less than the peak. */
   protected get peakUsedBytes(): number {
-    return this.closed ? 0 : Math.min(this.capacityBytes, this.table.sum(this.doubles, COUNTERS.peak));
+    if (this.closed) return 0;
+    return Math.max(0, Math.min(this.capacityBytes, this.table.sum(this.doubles, COUNTERS.peak)));
   }
 
   protected clear(): void {
@@ -136,7 +137,12 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
     if (count > this.spans.spans) return -1;
     const first = this.spans.claim(count, this.owner);
     if (first < 0) return -1;
-    this.prepare(first, count);
+    try {
+      this.prepare(first, count);
+    } catch (error) {
+      this.spans.unclaim(first, count);
+      throw error;
+    }
     this.spans.commit(first, count, this.owner);
     this.charge(count * this.unitBytes);
     return first * this.unitBytes;
@@ -165,8 +171,14 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
       const least = Math.max(above, (count - 1) * unitBytes) + 1;
       throw this.wrongSize('deallocate', offset, byteLength, `${least} to ${count * unitBytes}`);
     }
-    if (!spans.swap(first, state, stateOf(SPAN.freeing, this.owner))) throw this.doubleFree('deallocate', offset);
-    beforeFree?.(first, count);
+    const freeing = stateOf(SPAN.freeing, this.owner);
+    if (!spans.swap(first, state, freeing)) throw this.doubleFree('deallocate', offset);
+    try {
+      beforeFree?.(first, count);
+    } catch (error) {
+      spans.swap(first, freeing, state); // the block is still there, as it was
+      throw error;
+    }
     spans.release(first);
     this.credit(count * unitBytes);
   }
@@ -183,11 +195,12 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
   private checkRun(method: string, offset: number): number {
     const { spans, unitBytes } = this;
     const first = Math.floor(offset / unitBytes);
-    const state = first < spans.spans ? spans.stateAt(first) : 0;
+    if (first >= spans.spans) throw this.foreign(method, offset, 'lies outside the memory');
+    const state = spans.stateAt(first);
     if (kindOf(state) === SPAN.head && offset % unitBytes === 0) return state;
     const head = spans.headOf(first);
     if (head >= 0) throw this.foreign(method, offset, `lies inside the block at ${head * unitBytes}`);
-    if (first >= spans.spans || spans.lengthAt(first) === 0) throw this.foreign(method, offset, 'was never handed out');
+    if (spans.lengthAt(first) === 0) throw this.foreign(method, offset, 'was never handed out');
     throw this.doubleFree(method, offset);
   }
 

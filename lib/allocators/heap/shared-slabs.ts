@@ -1,7 +1,8 @@
-import { SHARED_SLOTS } from './shared-classes';
+import { SHARED_COUNT, SHARED_SLOTS } from './shared-classes';
 import { BITMAP_WORDS, bitsOf, fullWord, heapWords, RECORD_WORDS } from './shared-layout';
 import { kindOf, ownerOf, SPAN, SpanTable, spanTableWords, stateOf } from './span-table';
 
+const CLASSES = SHARED_COUNT; // a constant of this file is folded, an imported one is looked up
 const ORPHAN = stateOf(SPAN.slab, 0);
 
 /**
@@ -25,8 +26,10 @@ export class SharedSlabs {
     return heapWords(spans);
   }
 
+  /** The class of a slab; 0 for what was overwritten and is none. */
   classAt(span: number): number {
-    return this.words[this.classes + span] ?? 0;
+    const index = this.words[this.classes + span] ?? 0;
+    return index >>> 0 < CLASSES ? index : 0;
   }
 
   /** Position of a slab's bitmap of free blocks; that of those which stay follows it. */
@@ -56,8 +59,13 @@ export class SharedSlabs {
     const slots = SHARED_SLOTS[this.classAt(span)] as number;
     const bitmap = this.bitmapAt(span);
     let free = 0;
-    for (let word = 0; word << 5 < slots; word += 1) free += bitsOf(this.words[bitmap + word] ?? 0);
+    for (let word = 0; word << 5 < slots; word += 1) free += bitsOf(Atomics.load(this.words, bitmap + word));
     return free;
+  }
+
+  /** True for a slab of nobody's. */
+  isOrphan(span: number): boolean {
+    return Atomics.load(this.words, this.table.states + span) === ORPHAN;
   }
 
   isEmpty(span: number): boolean {
@@ -88,7 +96,9 @@ export class SharedSlabs {
   // The count comes first: it may say too many for whoever ends here, and never too few.
   private abandon(span: number, owner: number): void {
     Atomics.add(this.words, this.table.orphans, 1);
-    this.table.swap(span, stateOf(SPAN.slab, owner), ORPHAN);
+    if (!this.table.swap(span, stateOf(SPAN.slab, owner), ORPHAN)) return;
+    // Its last block may have been freed by somebody who still saw an owner here, and left it to that one.
+    if (this.isEmpty(span)) this.retireOrphan(span, owner);
   }
 
   /** A slab of nobody's with a free block, now the owner's; -1 where there is none. */

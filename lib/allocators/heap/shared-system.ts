@@ -1,8 +1,7 @@
-import { checkInteger, checkOptions, memoryError } from '../../core';
+import { checkInteger, checkOptions, isPowerOfTwo, memoryError } from '../../core';
 import type { MemorySource } from '../base';
 import {
   attachMemory,
-  badParameters,
   createMemory,
   nameOf,
   type SharedAllocatorHandle,
@@ -69,21 +68,19 @@ export class SharedSystemAllocator extends SharedRunsBase {
   /** Attaches from another thread or process. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_CORRUPTION, ERR_MEMORY_UNSUPPORTED */
   static attach(handle: SharedAllocatorHandle): SharedSystemAllocator {
     const where = 'SharedSystemAllocator.attach';
-    const { memory, name } = attachMemory(where, 'system', handle);
-    const { parameters, ownWords, dataBytes } = memory.layout;
-    const [pageBytes = 0] = parameters;
-    const sound = pageBytes >= 4096 && pageBytes <= LARGEST_PAGE && (pageBytes & (pageBytes - 1)) === 0;
-    if (!sound || spanTableWords(unitsOf(dataBytes, pageBytes)) + 1 > ownWords) {
-      memory.release();
-      throw badParameters(where, parameters);
-    }
+    const { memory, name } = attachMemory(where, 'system', handle, ({ parameters, ownWords, dataBytes }) => {
+      const [pageBytes = 0] = parameters;
+      const sound = isPowerOfTwo(pageBytes) && pageBytes >= 4096 && pageBytes <= LARGEST_PAGE;
+      return sound && spanTableWords(unitsOf(dataBytes, pageBytes)) + 1 <= ownWords;
+    });
     return new SharedSystemAllocator(where, name, memory);
   }
 
   /**
    * Gives a block and its pages back, whoever allocated it.
    *
-   * @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_INVALID_ARGUMENT for a wrong size
+   * @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_INVALID_ARGUMENT for a wrong size,
+   *   ERR_MEMORY_INVALID_STATE while the region is locked: the block is still there then
    */
   deallocate(offset: number, byteLength: number): void {
     this.checkPlainFree(offset, byteLength);
@@ -117,18 +114,30 @@ export class SharedSystemAllocator extends SharedRunsBase {
       if (kind === SPAN.free || kind === SPAN.body || ownerOf(state) !== owner) continue;
       if (kind === SPAN.head) {
         if (!spans.swap(unit, state, stateOf(SPAN.freeing, owner))) continue;
-        if (this.memory.data.region.state === 'freed') Atomics.store(this.words, this.stale, 1);
-        else this.decommit(unit, spans.lengthAt(unit));
-        blocks += 1;
-        units += spans.lengthAt(unit);
+        if (!this.gaveBack(unit, spans.lengthAt(unit))) Atomics.store(this.words, this.stale, 1);
       } else {
         // Whoever ended here may have done so before its pages were given back, or after some were somebody else's.
         Atomics.store(this.words, this.stale, 1);
+      }
+      if (kind !== SPAN.claiming) {
+        blocks += 1; // also one that was being freed: a free is counted when it is done
+        units += spans.lengthAt(unit);
       }
       spans.release(unit);
     }
     this.discharge(owner, units * this.pageBytes);
     return blocks;
+  }
+
+  // Nobody is to be kept from ending by memory that is locked, protected or gone.
+  private gaveBack(first: number, count: number): boolean {
+    if (this.memory.data.region.state === 'freed') return false;
+    try {
+      this.decommit(first, count);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   protected blockEnd(offset: number): number {

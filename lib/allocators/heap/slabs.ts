@@ -1,3 +1,4 @@
+import { bookArray } from '../base';
 import { PageRuns } from './page-runs';
 import { CLASS_BYTES, CLASS_COUNT, HEAP_PAGE_BYTES, pagesFor, slabPages, slotsIn } from './size-classes';
 
@@ -25,7 +26,9 @@ export class Slabs {
   readonly map: Int32Array;
   /** The slab of each class to take from first, 0 for none: heads of lists of slabs with free blocks. */
   readonly heads = new Int32Array(CLASS_COUNT);
-  records = new Int32Array(RECORD_WORDS * 16);
+  /** The slab of each class that was kept when it ran empty, 0 for none: it may be in use again. */
+  private readonly spares = new Int32Array(CLASS_COUNT);
+  records: Int32Array = new Int32Array(RECORD_WORDS * 16);
   /** A bit a block, as BITMAP: it was given out for a smaller size with a larger alignment. Null until one was. */
   odd: Int32Array | null = null;
   private readonly preferred: Int32Array;
@@ -34,7 +37,7 @@ export class Slabs {
 
   constructor(pages: number) {
     this.runs = new PageRuns(pages);
-    this.map = new Int32Array(pages);
+    this.map = bookArray(Int32Array, pages);
     this.preferred = slabPages(pages);
   }
 
@@ -49,14 +52,19 @@ export class Slabs {
     const size = CLASS_BYTES[index] as number;
     const least = pagesFor(size);
     let pages = this.preferred[index] as number;
+    const record = this.newRecord();
+    if (record === 0) return 0;
     let page = this.runs.acquire(pages);
     while (page < 0 && pages > least) {
       pages = Math.max(least, pages >> 1);
       page = this.runs.acquire(pages);
     }
-    if (page < 0) return 0;
-    const record = this.newRecord();
     const { records } = this;
+    if (page < 0) {
+      records[record + NEXT] = this.unused;
+      this.unused = record;
+      return 0;
+    }
     const slots = slotsIn(pages, size);
     const words = (slots + 31) >> 5;
     records[record + FIRST_PAGE] = page;
@@ -95,21 +103,20 @@ export class Slabs {
   /** Gives an empty slab's pages back, unless it is the only one of its class with free blocks. */
   dropIfSpare(index: number, record: number): void {
     if (this.records[record + NEXT] !== 0 || this.records[record + PREVIOUS] !== 0) this.drop(index, record);
+    else this.spares[index] = record;
   }
 
-  /** Gives the pages of every empty slab back; returns how many slabs there were. */
+  /**
+   * Gives the pages of every empty slab back; returns how many slabs there were. A class has at most one, and every refusal
+   * asks: so it looks at those that were kept, and not through the lists.
+   */
   dropEmpty(): number {
     let dropped = 0;
     for (let index = 0; index < CLASS_COUNT; index += 1) {
-      let record = this.heads[index] as number;
-      while (record !== 0) {
-        const next = this.records[record + NEXT] as number;
-        if (this.records[record + LIVE] === 0) {
-          this.drop(index, record);
-          dropped += 1;
-        }
-        record = next;
-      }
+      const record = this.spares[index] as number;
+      if (record === 0 || this.records[record + LIVE] !== 0) continue;
+      this.drop(index, record);
+      dropped += 1;
     }
     return dropped;
   }
@@ -118,6 +125,7 @@ export class Slabs {
     this.runs.reset();
     this.map.fill(0, 0, this.runs.everUsed);
     this.heads.fill(0);
+    this.spares.fill(0);
     this.records = new Int32Array(RECORD_WORDS * 16);
     this.odd = null;
     this.end = RECORD_WORDS;
@@ -129,11 +137,14 @@ export class Slabs {
     return this.odd !== null && ((this.odd[record + BITMAP + (slot >>> 5)] as number) & (1 << slot)) !== 0;
   }
 
+  /** Makes `odd`, where there is none; false where JavaScript has no room for it. */
+  makeOdd(): boolean {
+    this.odd ??= arrayOrNull(this.records.length);
+    return this.odd !== null;
+  }
+
   setOdd(record: number, slot: number, odd: boolean): void {
-    if (this.odd === null) {
-      if (!odd) return;
-      this.odd = new Int32Array(this.records.length);
-    }
+    if (this.odd === null) return;
     const at = record + BITMAP + (slot >>> 5);
     if (odd) this.odd[at] = (this.odd[at] as number) | (1 << slot);
     else this.odd[at] = (this.odd[at] as number) & ~(1 << slot);
@@ -141,6 +152,7 @@ export class Slabs {
 
   private drop(index: number, record: number): void {
     this.unlink(index, record);
+    if (this.spares[index] === record) this.spares[index] = 0;
     const page = this.records[record + FIRST_PAGE] as number;
     const pages = this.records[record + PAGES] as number;
     this.map.fill(0, page, page + pages);
@@ -150,6 +162,7 @@ export class Slabs {
     this.unused = record;
   }
 
+  // 0 where JavaScript has no room for more.
   private newRecord(): number {
     if (this.unused !== 0) {
       const record = this.unused;
@@ -158,17 +171,24 @@ export class Slabs {
     }
     const record = this.end;
     if (record + RECORD_WORDS > this.records.length) {
-      const larger = new Int32Array(this.records.length * 2);
+      const larger = arrayOrNull(this.records.length * 2);
+      const odd = this.odd === null ? null : arrayOrNull(this.records.length * 2);
+      if (larger === null || (odd === null && this.odd !== null)) return 0;
       larger.set(this.records);
       this.records = larger;
-      if (this.odd !== null) {
-        const odd = new Int32Array(larger.length);
-        odd.set(this.odd);
-        this.odd = odd;
-      }
+      if (this.odd !== null) odd?.set(this.odd);
+      this.odd = odd;
     }
     this.end = record + RECORD_WORDS;
     return record;
+  }
+}
+
+function arrayOrNull(words: number): Int32Array | null {
+  try {
+    return new Int32Array(words);
+  } catch {
+    return null;
   }
 }
 

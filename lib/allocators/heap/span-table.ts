@@ -78,6 +78,13 @@ export class SpanTable {
     }
   }
 
+  /** Frees spans that were claimed and not committed. */
+  unclaim(first: number, count: number): void {
+    for (let span = first + count - 1; span >= first; span -= 1)
+      Atomics.store(this.words, this.states + span, SPAN.free);
+    if (count > 0) Atomics.add(this.words, this.changes, 1);
+  }
+
   /** Makes a claimed run one block: from here on it is in use. */
   commit(first: number, count: number, owner: number): void {
     const { words, states } = this;
@@ -88,8 +95,9 @@ export class SpanTable {
     Atomics.store(words, states + first, stateOf(SPAN.head, owner));
   }
 
+  /** Spans of the run that begins there; never more than there are, whatever was written over it. */
   lengthAt(first: number): number {
-    return Math.abs(this.words[this.lengths + first] ?? 0);
+    return Math.min(Math.abs(this.words[this.lengths + first] ?? 0), this.spans - first);
   }
 
   /** False for a free span whose pages were never used since they were given back. */
@@ -106,7 +114,7 @@ export class SpanTable {
   release(first: number): void {
     const { words, states } = this;
     const body = stateOf(SPAN.body, first);
-    const end = Math.min(this.spans, first + this.lengthAt(first));
+    const end = first + this.lengthAt(first);
     for (let span = end - 1; span > first; span -= 1) Atomics.compareExchange(words, states + span, body, SPAN.free);
     Atomics.store(words, states + first, SPAN.free);
     Atomics.add(words, this.changes, 1);
@@ -152,8 +160,7 @@ export class SpanTable {
     const claiming = stateOf(SPAN.claiming, owner);
     for (let taken = 0; taken < count; taken += 1) {
       if (Atomics.compareExchange(words, states + first + taken, SPAN.free, claiming) === SPAN.free) continue;
-      for (let back = taken - 1; back >= 0; back -= 1) Atomics.store(words, states + first + back, SPAN.free);
-      if (taken > 0) Atomics.add(words, this.changes, 1);
+      this.unclaim(first, taken);
       return taken;
     }
     return count;

@@ -10,6 +10,8 @@ export interface Cached {
   readonly sizeClass: number;
   /** When it came, in steps of the decay curve. */
   readonly step: number;
+  /** While upstream, somebody else's code, takes it back: it is nobody's to take meanwhile. */
+  leaving: boolean;
 }
 
 const SCAN = 16;
@@ -49,7 +51,7 @@ export class CacheStore {
 
   add(region: Region, byteLength: number, step: number): void {
     const sizeClass = sizeClassOf(Math.ceil(byteLength / this.unitBytes));
-    const entry = { region, byteLength, keptBytes: byteLength, sizeClass, step };
+    const entry = { region, byteLength, keptBytes: byteLength, sizeClass, step, leaving: false };
     const list = this.classes.get(sizeClass);
     if (list === undefined) this.classes.set(sizeClass, [entry]);
     else list.push(entry);
@@ -83,7 +85,8 @@ export class CacheStore {
       const end = Math.max(0, list.length - SCAN);
       for (let i = list.length - 1; i >= end; i--) {
         const entry = list[i];
-        if (entry !== undefined && entry.byteLength >= byteLength && entry.byteLength <= most) return entry;
+        if (entry === undefined || entry.leaving) continue;
+        if (entry.byteLength >= byteLength && entry.byteLength <= most) return entry;
       }
     }
     return undefined;

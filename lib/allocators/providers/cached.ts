@@ -16,6 +16,7 @@ import {
   systemClock,
 } from '../../core';
 import type { Region } from '../../platform';
+import { acquireFrom } from '../base';
 import { PROVIDER_KEYS, ProviderBase, type ProviderOptions, type RenewingProvider } from './base';
 import { isExhausted, type ProviderStats } from './books';
 import { type Cached, CacheStore } from './cache-store';
@@ -189,19 +190,15 @@ export class CachedProvider extends ProviderBase {
   private fetch(bytes: number): Region {
     this.books.charge(bytes);
     let region: Region | null = null;
-    let charged = bytes;
     try {
-      region = this.upstream.acquire(bytes);
-      if (region.byteLength > bytes) {
-        this.books.charge(region.byteLength - bytes);
-        charged = region.byteLength;
-      }
+      region = acquireFrom(this.where('acquire'), this.upstream, bytes);
+      if (region.byteLength > bytes) this.books.charge(region.byteLength - bytes);
     } catch (error) {
-      this.books.discharge(charged);
       if (region !== null) this.letUpstream(region);
+      this.books.discharge(bytes);
       throw error;
     }
-    this.books.admit(region, charged);
+    this.books.admit(region, region.byteLength);
     return region;
   }
 
@@ -218,6 +215,7 @@ export class CachedProvider extends ProviderBase {
    */
   override release(region: Region): void {
     const bytes = this.books.bytesOf(this.where('release'), this.name, region);
+    const nowMs = this.curve === null ? 0 : this.clock.nowMs(); // first: it may throw, and the rest must be done as a whole
     const kept = region.state === 'live' ? this.renewed(region, bytes) : null;
     if (kept === null) {
       if (region.state === 'live') this.upstream.release(region);
@@ -228,12 +226,12 @@ export class CachedProvider extends ProviderBase {
       return;
     }
     this.books.dismiss(region, bytes);
-    this.decay();
+    this.decay(nowMs);
     if (this.store.keptBytes + bytes > this.maxCachedBytes) {
       const { freed, parts } = this.shrinkTo(this.maxCachedBytes - bytes);
       this.evictedBytes += freed + parts;
     }
-    if (this.store.size === 0 && this.stopTimer === null) this.curve?.restart(this.clock.nowMs());
+    if (this.store.size === 0 && this.stopTimer === null) this.curve?.restart(nowMs);
     this.store.add(kept, bytes, this.curve?.add(bytes) ?? 0);
     this.watch();
   }
@@ -302,8 +300,8 @@ export class CachedProvider extends ProviderBase {
   }
 
   /** Gives back what the curve has no room for any more: never so much that less is kept than it allows. */
-  private decay(): void {
-    if (this.curve?.advance(this.clock.nowMs()) !== true) return;
+  private decay(nowMs: number): void {
+    if (this.curve?.advance(nowMs) !== true) return;
     const { freed, parts } = this.shrinkTo(this.curve.limitBytes(), true);
     this.decayedBytes += freed + parts;
   }
@@ -319,6 +317,7 @@ export class CachedProvider extends ProviderBase {
     for (const entry of store.oldestFirst()) {
       const excess = store.keptBytes - limitBytes;
       if (!(excess > 0)) break;
+      if (entry.leaving) continue; // upstream has called back
       const { keptBytes } = entry;
       const whole = Math.floor((keptBytes - excess) / unitBytes) * unitBytes;
       const left = gently && whole < keptBytes - excess ? whole + unitBytes : whole;
@@ -342,7 +341,12 @@ export class CachedProvider extends ProviderBase {
   }
 
   private drop(entry: Cached): boolean {
-    if (!this.letUpstream(entry.region)) return false; // tried again at the next step
+    entry.leaving = true;
+    try {
+      if (!this.letUpstream(entry.region)) return false; // tried again at the next step
+    } finally {
+      entry.leaving = false;
+    }
     this.store.remove(entry);
     this.books.discharge(entry.byteLength);
     return true;
@@ -363,7 +367,7 @@ export class CachedProvider extends ProviderBase {
       this.stopTimer = null;
     } else if (this.curve !== null && this.stopTimer === null) {
       this.stopTimer = this.timer(() => {
-        this.decay();
+        this.decay(this.clock.nowMs());
         this.watch();
       }, this.curve.stepMs);
     }

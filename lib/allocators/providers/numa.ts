@@ -11,6 +11,7 @@ import {
   type RegionProvider,
 } from '../../core';
 import { numa, openSysroot, parseKeyed, type Region, readTopology, type Sysroot, type Topology } from '../../platform';
+import { acquireFrom } from '../base';
 import { PROVIDER_KEYS, ProviderBase, type ProviderOptions, type RenewingProvider } from './base';
 import { isExhausted, type ProviderStats } from './books';
 import { cachedBytesOf } from './cached';
@@ -172,7 +173,7 @@ export class NumaProvider extends ProviderBase {
   }
 
   private take(leaf: Leaf, byteLength: number, choice: NumaChoice): Region {
-    const region = leaf.provider.acquire(byteLength);
+    const region = acquireFrom(this.where('acquire'), leaf.provider, byteLength);
     leaf.count += 1;
     if (choice.node !== choice.home) this.remote += 1;
     this.choices.set(region, Object.freeze({ ...choice, passed: Object.freeze([...choice.passed]) }));
@@ -232,7 +233,9 @@ export class NumaProvider extends ProviderBase {
   private nearestFirst(node: number): readonly Leaf[] {
     const known = this.orders.get(node);
     if (known !== undefined) return known;
-    const distances = this.topology.nodes.find((candidate) => candidate.id === node)?.distances;
+    const here = this.topology.nodes.find((candidate) => candidate.id === node);
+    if (here === undefined && node !== -1) return this.nearestFirst(-1); // somebody else's code says where we are
+    const distances = here?.distances;
     // Where the firmware says nothing: the node itself, then the others by number.
     const distance = (to: number): number => {
       const column = this.topology.nodes.findIndex((candidate) => candidate.id === to);

@@ -93,7 +93,7 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
   /** A snapshot over all attachments, past ones included. */
   override stats(): AllocatorStats {
     if (this.closed) return this.lastStats ?? super.stats();
-    const total = (counter: number): number => this.table.sum(this.doubles, counter);
+    const total = (counter: number): number => Math.max(0, this.table.sum(this.doubles, counter));
     return Object.freeze({
       name: this.name,
       allocations: total(COUNTERS.allocations),
@@ -113,7 +113,8 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
   protected get liveAllocations(): number {
     const { table, doubles } = this;
     const live = table.sum(doubles, COUNTERS.allocations) - table.sum(doubles, COUNTERS.deallocations);
-    return Math.max(0, live - (doubles[HEADER_DOUBLES.dropped] ?? 0));
+    const dropped = doubles[HEADER_DOUBLES.dropped];
+    return Math.max(0, Number.isSafeInteger(dropped) ? live - (dropped as number) : live);
   }
 
   protected get reservedBytes(): number {
@@ -137,9 +138,13 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
     const last = this.stats();
     this.memory.data.release(); // may throw ERR_MEMORY_IN_USE: still attached then
     // Whoever ends from here on, inside this or before it, is cleaned up after by the others.
-    if (this.table.beginCleaning(this.owner, true)) this.clean(this.owner);
-    this.memory.book.free();
-    this.lastStats = last;
+    try {
+      if (this.table.beginCleaning(this.owner, true)) this.clean(this.owner);
+    } finally {
+      this.closed = true; // also with bookkeeping that cannot be read: the memory is gone
+      this.memory.book.free();
+      this.lastStats = last;
+    }
   }
 
   /** Who cleans a place is the only one that writes its counters. */
@@ -188,21 +193,27 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
 
   /**
    * Takes a place in the owner table; the last thing that a constructor does, because places of the dead are cleaned up
-   * here. @throws ERR_MEMORY_POOL_EXHAUSTED when all places are taken by the living; the memory is let go of then
+   * here.
+   *
+   * @throws ERR_MEMORY_POOL_EXHAUSTED when all places are taken by the living, ERR_MEMORY_CORRUPTION; the memory is let go
+   *   of then
    */
   protected enter(where: string): void {
-    let owner = this.table.claim();
-    if (owner === 0 && this.recover().owners > 0) owner = this.table.claim();
-    if (owner === 0) {
-      this.memory.data.release();
-      this.memory.book.free();
-      throw memoryError(
-        'ERR_MEMORY_POOL_EXHAUSTED',
-        `${where}: all ${this.table.owners} places for attachments are taken`,
-        { source: this.name, hint: 'Dispose attachments, or create it with a larger `owners`.' },
-      );
+    try {
+      let owner = this.table.claim();
+      if (owner === 0 && this.recover().owners > 0) owner = this.table.claim();
+      if (owner === 0) {
+        throw memoryError(
+          'ERR_MEMORY_POOL_EXHAUSTED',
+          `${where}: all ${this.table.owners} places for attachments are taken`,
+          { source: this.name, hint: 'Dispose attachments, or create it with a larger `owners`.' },
+        );
+      }
+      this.owner = owner;
+      this.counters = this.table.countersOf(owner);
+    } catch (error) {
+      this.memory.release();
+      throw error;
     }
-    this.owner = owner;
-    this.counters = this.table.countersOf(owner);
   }
 }

@@ -66,6 +66,15 @@ export class BlockStates {
     return taken;
   }
 
+  /** Blocks that an owner holds. */
+  heldBy(owner: number): number {
+    let held = 0;
+    for (let block = 0; block < this.blocks; block += 1) {
+      if (((this.words[this.states + block] ?? 0) & OWNER_MASK) === owner) held += 1;
+    }
+    return held;
+  }
+
   /** Frees every block, whoever holds it. */
   clear(): void {
     for (let block = 0; block < this.blocks; block += 1) {

@@ -2,9 +2,9 @@ import { type ByteSize, checkInteger, checkOptions, memoryError, parseBytes } fr
 import { type MemorySource, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
 import { BlockStates, blockWords, freed, OWNER_BITS, OWNER_MASK, STOCK } from './block-states';
+import { HEADER } from './layout';
 import {
   attachMemory,
-  badParameters,
   createMemory,
   nameOf,
   type SharedAllocatorHandle,
@@ -53,6 +53,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   private stocked = 0;
   private live = 0;
   private peak: number;
+  private generation = 0;
   private due = 0;
 
   private constructor(where: string, name: string, memory: SharedMemory) {
@@ -73,6 +74,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     // Far from each other, so that two workers touch different cache lines.
     this.at = Math.floor(this.table32.hints.firstLevelWords * ((this.owner * GOLDEN) % 1));
     this.peak = this.doubles[this.counters + COUNTERS.peak] ?? 0;
+    this.generation = Atomics.load(this.words, HEADER.generation);
   }
 
   /**
@@ -110,14 +112,12 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   /** Attaches from another thread or process. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_CORRUPTION, ERR_MEMORY_UNSUPPORTED */
   static attach(handle: SharedAllocatorHandle): SharedBlockAllocator {
     const where = 'SharedBlockAllocator.attach';
-    const { memory, name } = attachMemory(where, 'block', handle);
-    const { parameters, ownWords, dataBytes, owners } = memory.layout;
-    const [blockBytes = 0, blocks = 0] = parameters;
-    const whole = Number.isInteger(blockBytes) && blockBytes >= 1 && Number.isInteger(blocks) && blocks >= 1;
-    if (!whole || blocks > MOST_BLOCKS || blocks * blockBytes > dataBytes || blockWords(blocks, owners) > ownWords) {
-      memory.release();
-      throw badParameters(where, parameters);
-    }
+    const { memory, name } = attachMemory(where, 'block', handle, ({ parameters, ownWords, dataBytes, owners }) => {
+      const [blockBytes = 0, blocks = 0] = parameters;
+      const whole = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
+      if (!whole(blockBytes, MOST_BLOCK_BYTES) || !whole(blocks, MOST_BLOCKS)) return false;
+      return blocks * blockBytes <= dataBytes && blockWords(blocks, owners) <= ownWords;
+    });
     return new SharedBlockAllocator(where, name, memory);
   }
 
@@ -129,9 +129,10 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     return this.closed ? 0 : Math.min(this.liveAllocations, this.blocks) * this.blockBytes;
   }
 
-  /** Exact with one attachment; with several the sum of their own peaks, which is never less than the peak. */
+  /** Exact with one attachment; with several about the sum of their own peaks, and never less than what is in use. */
   protected get peakUsedBytes(): number {
-    return Math.min(this.blocks, this.table.sum(this.doubles, COUNTERS.peak)) * this.blockBytes;
+    const peaks = Math.min(this.blocks, this.table.sum(this.doubles, COUNTERS.peak)) * this.blockBytes;
+    return Math.max(peaks, this.usedBytes); // who frees what was transferred to it counts one block too few
   }
 
   allocate(byteLength: number, alignment: number = 1): number {
@@ -191,8 +192,8 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
 
   /** @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE for another attachment's block, ERR_MEMORY_INVALID_ARGUMENT for another size */
   deallocate(offset: number, byteLength: number): void {
-    const block = offset / this.blockBytes;
-    if (typeof offset !== 'number' || (block | 0) !== block || block < 0 || block >= this.blocks || this.closed) {
+    const block = typeof offset === 'number' ? offset / this.blockBytes : -1;
+    if ((block | 0) !== block || block < 0 || block >= this.blocks || this.closed) {
       this.checkSpan('deallocate', offset, byteLength);
       throw this.foreign('deallocate', offset, 'is not the start of a block');
     }
@@ -334,6 +335,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     this.stocked = 0;
     this.table32.clear();
     this.live = 0;
+    this.generation = this.words[HEADER.generation] ?? 0;
   }
 
   private isTaken(block: number): boolean {
@@ -360,6 +362,13 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   }
 
   private notePeak(): void {
+    const now = this.words[HEADER.generation] ?? 0;
+    if (now !== this.generation) {
+      // Somebody reset it since: what was held before does not count, and what it was nobody has told us.
+      this.generation = now;
+      this.live = this.table32.heldBy(this.owner);
+      if (this.live <= this.peak) return;
+    }
     this.peak = this.live;
     this.doubles[this.counters + COUNTERS.peak] = this.live;
   }

@@ -1,10 +1,9 @@
-import { checkOptions, isPowerOfTwo, memoryError } from '../../core';
-import { type MemorySource, windowOf } from '../base';
+import { checkOptions, memoryError } from '../../core';
+import { type MemorySource, runWithin, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
-import { HEADER } from './layout';
+import { granuleFor, HEADER, isGranule } from './layout';
 import {
   attachMemory,
-  badParameters,
   createMemory,
   nameOf,
   type SharedAllocatorHandle,
@@ -27,7 +26,7 @@ export type SharedBumpOptions = SharedAllocatorOptions;
 
 const KEYS = ['name', 'owners', 'pages'] as const;
 const LEAST_GRANULE = 8;
-const MOST_GRANULES = 2 ** 30;
+const OWN_WORDS = 32;
 const FAST_BYTES = 2 ** 30;
 
 /**
@@ -70,9 +69,7 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     const given = checkOptions<SharedBumpOptions>(where, options, KEYS);
     const name = nameOf(where, given.name, 'shared bump');
     const memory = createMemory(where, 'bump', source, given, (dataBytes) => {
-      let granuleBytes = LEAST_GRANULE;
-      while (dataBytes / granuleBytes > MOST_GRANULES) granuleBytes *= 2;
-      return { ownWords: 32, parameters: [granuleBytes] };
+      return { ownWords: OWN_WORDS, parameters: [granuleFor(LEAST_GRANULE, dataBytes)] };
     });
     memory.publish();
     return new SharedBumpAllocator(where, name, memory);
@@ -81,14 +78,10 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
   /** Attaches from another thread or process. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_CORRUPTION, ERR_MEMORY_UNSUPPORTED */
   static attach(handle: SharedAllocatorHandle): SharedBumpAllocator {
     const where = 'SharedBumpAllocator.attach';
-    const { memory, name } = attachMemory(where, 'bump', handle);
-    const { parameters, ownWords, dataBytes } = memory.layout;
-    const [granuleBytes = 0] = parameters;
-    const fits = isPowerOfTwo(granuleBytes) && granuleBytes >= LEAST_GRANULE && granuleBytes <= 2 ** 22;
-    if (!fits || ownWords < 32 || dataBytes / granuleBytes > MOST_GRANULES) {
-      memory.release();
-      throw badParameters(where, parameters);
-    }
+    const { memory, name } = attachMemory(where, 'bump', handle, (layout) => {
+      const [granuleBytes = 0] = layout.parameters;
+      return layout.ownWords >= OWN_WORDS && isGranule(granuleBytes, LEAST_GRANULE, layout.dataBytes);
+    });
     return new SharedBumpAllocator(where, name, memory);
   }
 
@@ -119,7 +112,8 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     let seen = words[at] ?? 0; // a guess; the exchange tells
     for (;;) {
       const start = (seen + extra) & ~extra;
-      if (seen < 0 || size > limit - start) return this.refuse(seen);
+      // Unsigned, so that a cursor that was overwritten is past the limit, whatever it holds.
+      if (seen >>> 0 > limit || size > limit - start) return this.refuse(seen);
       const end = start + size;
       const was = Atomics.compareExchange(words, at, seen, end);
       if (was === seen) {
@@ -190,14 +184,21 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     Atomics.store(this.words, this.cursor, target);
   }
 
-  /** Runs `work` and gives back what was allocated meanwhile, also when it throws. Not for async work. */
+  /**
+   * Runs `work` and gives back what was allocated meanwhile, also when it throws.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT when it returns a promise: its work would outlive the memory
+   */
   scope<T>(work: () => T): T {
     const checkpoint = this.checkpoint();
-    try {
-      return work();
-    } finally {
-      this.restore(checkpoint);
-    }
+    const hint = 'Take a checkpoint before and restore it after the last await.';
+    return runWithin(
+      this.where('scope'),
+      work as (none: undefined) => T,
+      undefined,
+      () => this.restore(checkpoint),
+      hint,
+    );
   }
 
   /** Nothing of a single owner can come back before reset(). */

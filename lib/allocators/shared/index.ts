@@ -4,7 +4,6 @@ export { SharedBumpAllocator, type SharedBumpOptions, type SharedCheckpoint } fr
 export { HEADER, HEADER_DOUBLES, LAYOUT_VERSION, type Layout, type SharedKind } from './layout';
 export {
   attachMemory,
-  badParameters,
   createMemory,
   nameOf,
   type Plan,

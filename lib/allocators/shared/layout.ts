@@ -1,4 +1,4 @@
-import { memoryError } from '../../core';
+import { isPowerOfTwo, memoryError } from '../../core';
 
 // The bookkeeping region of a shared allocator, in 32-bit words:
 //
@@ -131,6 +131,23 @@ export function readLayout(where: string, words: Int32Array, doubles: Float64Arr
   }
   const from = HEADER_DOUBLES.parameters;
   return { kind: expected.kind, owners, ownWords, dataBytes, parameters: [...doubles.slice(from, from + PARAMETERS)] };
+}
+
+/** Granules that a 32-bit word can count. */
+const MOST_GRANULES = 2 ** 30;
+const LARGEST_GRANULE = 2 ** 22;
+
+/** The least granule from `least` on in which a 32-bit word can count so many bytes. */
+export function granuleFor(least: number, dataBytes: number): number {
+  let granuleBytes = least;
+  while (dataBytes / granuleBytes > MOST_GRANULES) granuleBytes *= 2;
+  return granuleBytes;
+}
+
+/** True for what granuleFor can have given. */
+export function isGranule(granuleBytes: number, least: number, dataBytes: number): boolean {
+  const power = isPowerOfTwo(granuleBytes) && granuleBytes >= least && granuleBytes <= LARGEST_GRANULE;
+  return power && dataBytes / granuleBytes <= MOST_GRANULES;
 }
 
 /** What the attaching side knows by itself. */

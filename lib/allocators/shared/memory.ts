@@ -94,7 +94,7 @@ function openData(where: string, source: MemorySource, pages: SharedOptions['pag
     const region = Region.shared(byteLength, pages === undefined ? {} : { pages });
     // The same rules as for other sources: one buffer where one can span it.
     const backing = openSource(where, { region });
-    return { ...backing, release: () => region.free() };
+    return { ...backing, mayMove: false, release: () => region.free() };
   }
   const backing = openSource(where, source);
   try {
@@ -169,10 +169,16 @@ function checkSharedHandle(where: string, kind: SharedKind, value: unknown): Sha
 /**
  * Attaches to the memory of a shared allocator.
  *
- * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no such handle, ERR_MEMORY_STALE_HANDLE when the memory is gone, and as
- *   readLayout
+ * @param fits tells whether the kind can work with the numbers that stand in the bookkeeping
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no such handle, ERR_MEMORY_STALE_HANDLE when the memory is gone,
+ *   ERR_MEMORY_CORRUPTION for numbers that cannot be, and as readLayout
  */
-export function attachMemory(where: string, kind: SharedKind, value: unknown): { memory: SharedMemory; name: string } {
+export function attachMemory(
+  where: string,
+  kind: SharedKind,
+  value: unknown,
+  fits: (layout: Layout) => boolean,
+): { memory: SharedMemory; name: string } {
   const handle = checkSharedHandle(where, kind, value);
   const region = Region.attach(handle.data);
   let book: Region | undefined;
@@ -181,7 +187,8 @@ export function attachMemory(where: string, kind: SharedKind, value: unknown): {
     const words = wordsOf(book);
     const doubles = new Float64Array(words.buffer, 0, words.length >> 1);
     const layout = readLayout(where, words, doubles, { kind, dataBytes: region.byteLength });
-    const data = { ...openSource(where, { region }), release: () => region.free() };
+    if (!fits(layout)) throw badParameters(where, layout.parameters);
+    const data = { ...openSource(where, { region }), mayMove: false, release: () => region.free() };
     return { memory: new SharedMemory(data, book, words, layout), name: handle.name };
   } catch (error) {
     book?.free();
@@ -191,7 +198,7 @@ export function attachMemory(where: string, kind: SharedKind, value: unknown): {
 }
 
 /** The error for numbers in the bookkeeping that cannot be. */
-export function badParameters(where: string, parameters: readonly number[]): Error {
+function badParameters(where: string, parameters: readonly number[]): Error {
   return memoryError(
     'ERR_MEMORY_CORRUPTION',
     `${where}: the bookkeeping region holds parameters that cannot be: ${parameters.slice(0, 4).join(', ')}`,

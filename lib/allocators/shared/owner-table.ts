@@ -70,7 +70,10 @@ export class OwnerTable {
     let total = 0;
     const first = this.countersOf(1) + counter;
     const step = SLOT_WORDS / 2;
-    for (let owner = 0; owner < this.owners; owner += 1) total += doubles[first + owner * step] ?? 0;
+    for (let owner = 0; owner < this.owners; owner += 1) {
+      const value = doubles[first + owner * step];
+      if (Number.isSafeInteger(value)) total += value as number; // what was overwritten counts nothing
+    }
     return total;
   }
 
@@ -78,7 +81,8 @@ export class OwnerTable {
   largest(doubles: Float64Array, counter: number): number {
     let most = 0;
     for (let owner = 1; owner <= this.owners; owner += 1) {
-      most = Math.max(most, doubles[this.countersOf(owner) + counter] ?? 0);
+      const value = doubles[this.countersOf(owner) + counter] ?? 0;
+      if (Number.isSafeInteger(value) && value > most) most = value;
     }
     return most;
   }
@@ -119,6 +123,13 @@ export class OwnerTable {
   isDead(owner: number): boolean {
     if (owner < 1 || owner > this.owners || this.phaseOf(owner) === PHASES.free) return false;
     return this.isCellDead(owner, Atomics.load(this.cells, this.wordOf(owner) >> 1));
+  }
+
+  /** True for a place of this thread's own, in whatever phase but free. */
+  isOurs(owner: number): boolean {
+    if (owner < 1 || owner > this.owners || this.phaseOf(owner) === PHASES.free) return false;
+    const cell = BigInt.asUintN(64, Atomics.load(this.cells, this.wordOf(owner) >> 1));
+    return cell >> 2n === BigInt.asUintN(64, cellOf(0, environments.current())) >> 2n;
   }
 
   /**

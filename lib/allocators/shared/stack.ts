@@ -1,10 +1,9 @@
-import { checkFunction, checkInteger, checkOptions, isPowerOfTwo, memoryError } from '../../core';
-import { type MemorySource, windowOf } from '../base';
+import { checkInteger, checkOptions, memoryError } from '../../core';
+import { type MemorySource, runWithin, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
-import { HEADER } from './layout';
+import { granuleFor, HEADER, isGranule } from './layout';
 import {
   attachMemory,
-  badParameters,
   createMemory,
   nameOf,
   type SharedAllocatorHandle,
@@ -32,7 +31,6 @@ export interface SharedStackOptions extends SharedAllocatorOptions {
 
 const KEYS = ['name', 'owners', 'pages', 'maxBlocks'] as const;
 const LEAST_GRANULE = 16;
-const MOST_GRANULES = 2 ** 30;
 const GAP = 32;
 const ENTRY_WORDS = 4;
 // Words of an entry: end in granules, start in granules, owner (negative once freed), bytes of the last granule unused.
@@ -89,11 +87,10 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     const given = checkOptions<SharedStackOptions>(where, options, KEYS);
     const name = nameOf(where, given.name, 'shared stack');
     const maxBlocks = checkInteger(`${where}: maxBlocks`, given.maxBlocks ?? 16384, 1, MAX_DEPTH);
-    const memory = createMemory(where, 'stack', source, given, (dataBytes) => {
-      let granuleBytes = LEAST_GRANULE;
-      while (dataBytes / granuleBytes > MOST_GRANULES) granuleBytes *= 2;
-      return { ownWords: GAP + maxBlocks * ENTRY_WORDS, parameters: [granuleBytes, maxBlocks] };
-    });
+    const memory = createMemory(where, 'stack', source, given, (dataBytes) => ({
+      ownWords: GAP + maxBlocks * ENTRY_WORDS,
+      parameters: [granuleFor(LEAST_GRANULE, dataBytes), maxBlocks],
+    }));
     memory.publish();
     return new SharedStackAllocator(where, name, memory);
   }
@@ -101,15 +98,11 @@ export class SharedStackAllocator extends SharedAllocatorBase {
   /** Attaches from another thread or process. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_CORRUPTION, ERR_MEMORY_UNSUPPORTED */
   static attach(handle: SharedAllocatorHandle): SharedStackAllocator {
     const where = 'SharedStackAllocator.attach';
-    const { memory, name } = attachMemory(where, 'stack', handle);
-    const { parameters, ownWords, dataBytes } = memory.layout;
-    const [granuleBytes = 0, maxBlocks = 0] = parameters;
-    const granules = isPowerOfTwo(granuleBytes) && granuleBytes >= LEAST_GRANULE && granuleBytes <= 2 ** 22;
-    const entries = Number.isInteger(maxBlocks) && maxBlocks >= 1 && maxBlocks <= MAX_DEPTH;
-    if (!granules || !entries || GAP + maxBlocks * ENTRY_WORDS > ownWords || dataBytes / granuleBytes > MOST_GRANULES) {
-      memory.release();
-      throw badParameters(where, parameters);
-    }
+    const { memory, name } = attachMemory(where, 'stack', handle, ({ parameters, ownWords, dataBytes }) => {
+      const [granuleBytes = 0, maxBlocks = 0] = parameters;
+      const entries = Number.isInteger(maxBlocks) && maxBlocks >= 1 && maxBlocks <= MAX_DEPTH;
+      return entries && GAP + maxBlocks * ENTRY_WORDS <= ownWords && isGranule(granuleBytes, LEAST_GRANULE, dataBytes);
+    });
     return new SharedStackAllocator(where, name, memory);
   }
 
@@ -161,8 +154,8 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     this.lastNumber += 1;
     this.mine[this.held] = depth;
     this.numbers[this.held] = this.lastNumber;
-    this.held += 1;
     this.lock.release(depth + 1);
+    this.held += 1;
     const doubles = this.doubles;
     doubles[this.counters] = (doubles[this.counters] ?? 0) + 1;
     const used = end * granuleBytes;
@@ -255,15 +248,15 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     if (depth < this.held) this.freeDownTo(depth);
   }
 
-  /** Runs `work` and frees what this attachment allocated meanwhile, also when it throws. Not for async work. */
+  /**
+   * Runs `work` and frees what this attachment allocated meanwhile, also when it throws.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT when it returns a promise: its work would outlive the memory
+   */
   frame<T>(work: () => T): T {
-    const run = checkFunction(`${this.where('frame')}: work`, work);
     const marker = this.mark();
-    try {
-      return run();
-    } finally {
-      this.release(marker);
-    }
+    const hint = 'Take a mark before and release it after the last await.';
+    return runWithin(this.where('frame'), work as (none: undefined) => T, undefined, () => this.release(marker), hint);
   }
 
   protected reclaim(owner: number): number {

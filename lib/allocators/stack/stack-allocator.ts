@@ -1,5 +1,5 @@
-import { type AllocatorStats, describe, type MemoryError, memoryError } from '../../core';
-import { CursorAllocator, type MemorySource, runWithin } from '../base';
+import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
+import { bookArray, CursorAllocator, type MemorySource, runWithin } from '../base';
 import { StackFrame, StackMarker } from './marker';
 import { STACK_PRESETS, type StackOptions, stackSettings } from './options';
 
@@ -155,15 +155,6 @@ export class StackAllocator extends CursorAllocator {
     if (this.depth < this.marked) this.dropMarkersAbove(this.depth);
   }
 
-  /** Gives back everything, in constant time unless freed memory is filled; every marker becomes stale. */
-  override reset(): void {
-    if (this.closed) throw this.closedError('reset');
-    this.fillBack('reset', 0);
-    this.dropAll();
-    this.generations += 1;
-    this.resets += this.step;
-  }
-
   // ---- markers -------------------------------------------------------------------------------------------------
 
   /** The present height. Good until the stack goes below it, or reset(). @throws ERR_MEMORY_CLOSED */
@@ -176,7 +167,7 @@ export class StackAllocator extends CursorAllocator {
       this.marked = this.depth;
     }
     const serial = this.markSerials[this.markSerials.length - 1] ?? 0;
-    return new StackMarker(this, this.depth, this.usedBytes, this.generations, serial);
+    return new StackMarker(this, this.usedBytes, this.generations, this.depth, serial);
   }
 
   /**
@@ -187,16 +178,13 @@ export class StackAllocator extends CursorAllocator {
    *   stack, ERR_MEMORY_CLOSED
    */
   release(marker: StackMarker): void {
-    if (this.closed) throw this.closedError('release');
-    if (!(marker instanceof StackMarker) || marker.owner !== this) {
-      const what = marker instanceof StackMarker ? 'one of another allocator' : describe(marker);
-      throw memoryError(
-        'ERR_MEMORY_INVALID_ARGUMENT',
-        `StackAllocator.release: a marker of this allocator is needed, got ${what}`,
-        { source: this.name },
-      );
-    }
-    if (!this.isValid(marker)) throw this.staleMarker(marker);
+    this.needOwn('release', 'marker', StackMarker, marker);
+    if (!this.releaseIfValid(marker)) throw this.staleMarker(marker);
+  }
+
+  /** As release(), but false for a marker that it would refuse, and for any after disposal. For frames. */
+  releaseIfValid(marker: StackMarker): boolean {
+    if (!this.isValid(marker)) return false;
     const { depth } = marker;
     if (depth < this.depth) {
       const top = this.records[depth * WORDS] ?? 0;
@@ -204,6 +192,7 @@ export class StackAllocator extends CursorAllocator {
       this.cutTo(depth, top);
     }
     this.dropMarkersAbove(depth);
+    return true;
   }
 
   /** False for markers that release() would refuse. */
@@ -259,7 +248,13 @@ export class StackAllocator extends CursorAllocator {
   private slowly(method: 'allocate' | 'tryAllocate', byteLength: number, alignment: number): number {
     const start = this.find(method, byteLength, alignment);
     if (start === -1) return -1;
-    if (this.depth === this.room) this.growRecords();
+    if (this.depth === this.room) {
+      try {
+        this.growRecords();
+      } catch (error) {
+        return this.noBooks(method, error);
+      }
+    }
     const at = this.depth * WORDS;
     this.records[at] = this.usedBytes;
     this.records[at + 1] = start;
@@ -271,7 +266,7 @@ export class StackAllocator extends CursorAllocator {
   }
 
   private growRecords(): void {
-    const grown = new Float64Array(this.records.length * 2);
+    const grown = bookArray(Float64Array, this.records.length * 2);
     grown.set(this.records);
     this.records = grown;
     this.room = grown.length / WORDS;

@@ -18,6 +18,7 @@ import {
   commonSettings,
   fillRange,
   isProvider,
+  releaseTo,
 } from '../base';
 import { type SystemBlock, SystemBlocks } from './blocks';
 
@@ -243,7 +244,7 @@ export class SystemAllocator extends AllocatorBase {
       if (this.freeFill !== -1 && block.region.state === 'live') {
         fillRange(this.where('deallocate'), block.region, 0, block.byteLength, this.freeFill);
       }
-      this.provider.release(block.region);
+      releaseTo(this.provider, block.region);
     } finally {
       this.busy = false;
     }

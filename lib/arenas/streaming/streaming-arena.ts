@@ -5,6 +5,7 @@ import {
   checkInteger,
   checkOneOf,
   checkOptions,
+  checkSignal,
   checkString,
   describe,
   memoryError,
@@ -152,7 +153,8 @@ export class StreamingArena implements Disposable {
   async acquire(options?: AcquireOptions): Promise<BufferLease> {
     const what = 'StreamingArena.acquire';
     this.needOpen('acquire');
-    const { signal, timeoutMs } = checkOptions<AcquireOptions>(what, options, ['signal', 'timeoutMs']);
+    const { timeoutMs, ...given } = checkOptions<AcquireOptions>(what, options, ['signal', 'timeoutMs']);
+    const signal = checkSignal(`${what}: signal`, given.signal);
     const limitMs = timeoutMs === undefined ? undefined : checkInteger(`${what}: timeoutMs`, timeoutMs, 0, 2 ** 31 - 1);
     if (signal?.aborted === true) throw aborted(what, this.name, signal);
     const lease = this.waiters.size > 0 ? undefined : this.take();

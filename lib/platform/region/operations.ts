@@ -4,6 +4,7 @@ import {
   checkInteger,
   checkOneOf,
   checkOptions,
+  checkSignal,
   describe,
   memoryError,
   parseBytes,
@@ -107,7 +108,8 @@ export async function freeWhenIdle(
   options: FreeWhenIdleOptions | undefined,
 ): Promise<void> {
   const what = 'Region.freeWhenIdle';
-  const { timeoutMs, signal } = checkOptions<FreeWhenIdleOptions>(what, options, ['timeoutMs', 'signal']);
+  const { timeoutMs, ...given } = checkOptions<FreeWhenIdleOptions>(what, options, ['timeoutMs', 'signal']);
+  const signal = checkSignal(`${what}: signal`, given.signal);
   const limitMs = timeoutMs === undefined ? Number.POSITIVE_INFINITY : checkInteger(`${what}: timeoutMs`, timeoutMs);
   const end = systemClock.nowMs() + limitMs;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
@@ -177,7 +179,7 @@ export function remap(core: RegionCore, size: ByteSize): void {
   const holder = core.open(what);
   const bytes = parseBytes(size, `${what}: size`, { minBytes: 1 });
   const { charge } = core.origin;
-  const pages = alignUp(bytes, machineFacts().pageBytes);
+  const pages = charge === undefined ? 0 : alignUp(bytes, machineFacts().pageBytes);
   const taken = charge?.grow(pages) ?? 0;
   try {
     core.take(what, native().remap(holder, bytes), bytes);

@@ -6,6 +6,7 @@ import {
   checkString,
   describe,
   isMemoryError,
+  type MemoryError,
   memoryError,
 } from '../../core';
 
@@ -34,6 +35,8 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
   readonly name: string;
   readonly inner: I;
   protected closed = false;
+  /** True while the memory is let go of: that may run a provider or a sink, which is somebody else's code. */
+  private ending = false;
   /** Requests that this adaptor refused before the inner allocator was asked. */
   protected refused = 0;
 
@@ -90,7 +93,13 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
   /** Disposes the inner allocator, then the books of this adaptor. May be called again. */
   [Symbol.dispose](): void {
     if (this.closed) return;
-    this.letGo(); // may throw ERR_MEMORY_IN_USE for pinned memory: still open then
+    if (this.ending) throw this.busy('dispose', 'its own disposal');
+    this.ending = true;
+    try {
+      this.letGo(); // may throw ERR_MEMORY_IN_USE for pinned memory: still open then
+    } finally {
+      this.ending = false;
+    }
     this.closed = true;
     this.onCleared();
   }
@@ -125,8 +134,20 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
       !this.closed &&
       Number.isSafeInteger(byteLength) &&
       byteLength > 0 &&
-      (alignment === undefined || (alignment > 0 && alignment <= MAX_ALIGNMENT && (alignment & (alignment - 1)) === 0))
+      (alignment === undefined ||
+        (typeof alignment === 'number' &&
+          alignment > 0 &&
+          alignment <= MAX_ALIGNMENT &&
+          (alignment & (alignment - 1)) === 0))
     );
+  }
+
+  /** The error for a call that somebody else's code makes from inside of a call of this very allocator. */
+  protected busy(method: string, inside: string, hint?: string): MemoryError {
+    return memoryError('ERR_MEMORY_INVALID_STATE', `${this.where(method)}: called from inside of ${inside}`, {
+      source: this.name,
+      hint,
+    });
   }
 
   /** For adaptors that look at arguments before the inner allocator does. */

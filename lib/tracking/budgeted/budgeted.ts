@@ -1,6 +1,19 @@
-import { type Allocator, type BudgetLike, type ByteSize, checkBudget, checkOptions, memoryError } from '../../core';
-import { AllocatorAdaptor } from '../base';
+import {
+  type Allocator,
+  type BudgetLike,
+  type ByteSize,
+  checkBudget,
+  checkOptions,
+  describe,
+  type MemoryError,
+  memoryError,
+} from '../../core';
+import { AllocatorAdaptor, ignoreFailure, isThenable } from '../base';
 import { ByteLimit } from './limit';
+
+/** An allocation, and one that the budget makes from inside of its reservation. */
+const MOST_RESERVING = 2;
+const MOST_RELEASES = 16;
 
 export interface BudgetedOptions {
   /** Anything with the methods of a budget. Give this or `limitBytes`. */
@@ -19,12 +32,19 @@ export interface BudgetedOptions {
  * given at free: put a paranoid TrackedAllocator outside when the inner allocator does not check sizes. More than was
  * charged is never given back, and when the last block is gone everything is. A budget whose `release` throws does not
  * undo a free: the bytes stay in `unreleasedBytes` and are offered again with the next release.
+ *
+ * A budget may use this allocator, as reclaimers do: free from inside of `reserve` and `release`, and allocate, but not
+ * from inside of an allocation that it makes itself (ERR_MEMORY_INVALID_STATE). It answers at once: a promise is
+ * ERR_MEMORY_INVALID_ARGUMENT and grants nothing.
  */
 export class BudgetedAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
   readonly budget: BudgetLike;
   private charged = 0;
   private blocks = 0;
   private owed = 0;
+  /** Reservations under way: more than one where the budget allocates from inside of it. */
+  private reserving = 0;
+  private releasing = false;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT for neither or both of `budget` and `limitBytes`, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: BudgetedOptions) {
@@ -51,12 +71,18 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
 
   override allocate(byteLength: number, alignment?: number): number {
     if (!this.isRequest(byteLength, alignment)) return this.inner.allocate(byteLength, alignment);
+    if (this.reserving === MOST_RESERVING) throw this.nested('allocate');
+    this.reserving++;
+    let answer: unknown;
     try {
-      this.budget.reserve(byteLength);
+      answer = this.budget.reserve(byteLength);
     } catch (error) {
       this.refused++;
       throw error;
+    } finally {
+      this.reserving--;
     }
+    if (answer !== undefined && isThenable(answer)) throw this.notAnswered('reserve', answer);
     let offset = -1;
     try {
       offset = this.inner.allocate(byteLength, alignment);
@@ -70,7 +96,16 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
 
   override tryAllocate(byteLength: number, alignment?: number): number {
     if (!this.isRequest(byteLength, alignment)) return this.inner.tryAllocate(byteLength, alignment);
-    if (!this.budget.tryReserve(byteLength)) {
+    if (this.reserving === MOST_RESERVING) throw this.nested('tryAllocate');
+    this.reserving++;
+    let answer: unknown;
+    try {
+      answer = this.budget.tryReserve(byteLength);
+    } finally {
+      this.reserving--;
+    }
+    if (answer !== true) {
+      if (answer !== false) throw this.notAnswered('tryReserve', answer);
       this.refused++;
       return -1;
     }
@@ -102,14 +137,45 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
     this.giveBack(bytes);
   }
 
+  /** What is freed from inside of a release is given back after it. */
   private giveBack(bytes: number): void {
-    const all = bytes + this.owed;
-    if (all === 0) return;
+    this.owed += bytes;
+    if (this.releasing) return;
+    this.releasing = true;
+    // The bound: a budget that frees in every release cannot hang the process. The rest goes with the next one.
+    for (let round = 0; this.release() && this.owed > 0 && round < MOST_RELEASES; round++);
+    this.releasing = false;
+  }
+
+  /** False when the budget did not take it; never throws. */
+  private release(): boolean {
+    const bytes = this.owed;
+    if (bytes === 0) return false;
     this.owed = 0;
     try {
-      this.budget.release(all);
+      const answer: unknown = this.budget.release(bytes);
+      if (answer !== undefined) ignoreFailure(answer, () => void (this.owed += bytes));
+      return true;
     } catch {
-      this.owed += all;
+      this.owed += bytes;
+      return false;
     }
+  }
+
+  private nested(method: string): MemoryError {
+    return this.busy(
+      method,
+      'an allocation that its budget makes',
+      'A budget that allocates would recurse without end.',
+    );
+  }
+
+  private notAnswered(method: string, answer: unknown): MemoryError {
+    ignoreFailure(answer);
+    return memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${this.name}: ${method}() of the budget must ${method === 'reserve' ? 'return nothing' : 'return a boolean'}, got ${describe(answer)}`,
+      { source: this.name, hint: 'It runs inside of an allocation and cannot wait: it may not be async.' },
+    );
   }
 }

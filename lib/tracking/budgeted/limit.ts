@@ -1,4 +1,12 @@
-import { type BudgetLike, type ByteSize, formatBytes, memoryError, parseBytes } from '../../core';
+import {
+  type BudgetLike,
+  type ByteSize,
+  checkInteger,
+  checkString,
+  formatBytes,
+  memoryError,
+  parseBytes,
+} from '../../core';
 
 /** The plainest budget: a limit in bytes and what is taken of it. Share one to limit several allocators together. */
 export class ByteLimit implements BudgetLike {
@@ -9,7 +17,7 @@ export class ByteLimit implements BudgetLike {
   /** @param name stands in errors @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(limitBytes: ByteSize, name: string = 'limit') {
     this.limitBytes = parseBytes(limitBytes, 'ByteLimit: limitBytes');
-    this.name = name;
+    this.name = checkString('ByteLimit: name', name);
   }
 
   get usedBytes(): number {
@@ -36,14 +44,17 @@ export class ByteLimit implements BudgetLike {
     );
   }
 
+  /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE for what is no size */
   tryReserve(bytes: number): boolean {
-    if (!(bytes >= 0 && bytes <= this.limitBytes - this.taken)) return false;
+    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) checkInteger('ByteLimit.reserve: bytes', bytes);
+    if (bytes > this.limitBytes - this.taken) return false;
     this.taken += bytes;
     return true;
   }
 
-  /** Gives bytes back; more than was taken gives back all. */
+  /** Gives bytes back; more than was taken gives back all. @throws for what is no size, as reserve() */
   release(bytes: number): void {
+    if (!(Number.isSafeInteger(bytes) && bytes >= 0)) checkInteger('ByteLimit.release: bytes', bytes);
     this.taken = Math.max(0, this.taken - bytes);
   }
 }

@@ -165,7 +165,7 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
       start = this.takeOrExplain(byteLength, span, alignment);
     }
     const block = { offset: start + front, byteLength, front, rear };
-    const bytes = this.bytesOf(block);
+    const bytes = this.bytesOrNothing(block);
     const { allocatedFill } = this.settings;
     if (allocatedFill !== null) bytes.fill(allocatedFill, front, front + byteLength);
     paintGuards(bytes, block);
@@ -257,6 +257,18 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
 
   private bytesOf(block: GuardedBlock): Uint8Array {
     return this.inner.view(block.offset - block.front, spanOf(block));
+  }
+
+  /** Of a block that was taken just now: it goes back when it cannot be reached, as over a region that was freed. */
+  private bytesOrNothing(block: GuardedBlock): Uint8Array {
+    try {
+      return this.bytesOf(block);
+    } catch (error) {
+      try {
+        this.inner.deallocate(block.offset - block.front, spanOf(block));
+      } catch {} // the first error tells more
+      throw error;
+    }
   }
 
   private blockAt(slot: number): GuardedBlock {

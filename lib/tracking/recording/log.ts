@@ -1,4 +1,4 @@
-import { describe, memoryError } from '../../core';
+import { describe, isPowerOfTwo, memoryError } from '../../core';
 import { COLUMNS, readNote } from './format';
 
 /** Statistics of a run, as a recorder writes them into its last line. Bytes with the allocator's own rounding. */
@@ -53,6 +53,11 @@ export interface LogSummary {
   readonly leaks: readonly LoggedLeak[];
 }
 
+/** Largest alignment of the allocators of this package. */
+const MAX_ALIGNMENT = 4096;
+/** As printf, C++ and RMM write the pointer of a request for nothing. */
+const NULL_POINTER = /^(?:(?:0x)?0*|\(nil\)|\(null\)|null|nullptr)$/i;
+
 export const OPERATION = { allocate: 0, failure: 1, free: 2, reset: 3 } as const;
 
 /** A log as typed arrays, ready to be played. */
@@ -94,6 +99,11 @@ function malformed(name: string, line: number, why: string): Error {
  * @throws ERR_MEMORY_INVALID_ARGUMENT with the line
  */
 export function parseEventLog(text: string, name: string = 'log'): EventLog {
+  if (typeof text !== 'string') {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `parseEventLog: text must be a string, got ${describe(text)}`, {
+      hint: "Read the file with fs.readFileSync(path, 'utf8').",
+    });
+  }
   const reader = new LogReader(name);
   let columns: Columns | null = null;
   let line = 0;
@@ -160,7 +170,8 @@ class LogReader {
     const pointer = cells[columns.pointer]?.trim() ?? '';
     this.threads.add(cells[columns.thread] ?? '');
     const alignmentCell = columns.alignment === -1 ? '' : (cells[columns.alignment]?.trim() ?? '');
-    const alignment = alignmentCell === '' ? 0 : this.number(alignmentCell, 'Alignment', line);
+    const alignment = alignmentCell === '' ? 0 : this.alignment(alignmentCell, line);
+    if (size === 0 && NULL_POINTER.test(pointer) && this.readNothing(action)) return;
     if (action === 'allocate') this.allocate(pointer, size, alignment, line);
     else if (action === 'free' || action === 'deallocate') this.free(pointer, size);
     else if (action === 'allocate failure') {
@@ -255,11 +266,29 @@ class LogReader {
     return true;
   }
 
+  /** A request for 0 bytes that got no memory, or its free. True when it was one. */
+  private readNothing(action: string | undefined): boolean {
+    if (action === 'allocate') this.counts.allocations++;
+    else if (action === 'free' || action === 'deallocate') this.counts.deallocations++;
+    else return false;
+    return true;
+  }
+
   private push(kind: number, byteLength: number, alignment: number, block: number): void {
     this.kinds.push(kind);
     this.sizes.push(byteLength);
     this.alignments.push(alignment);
     this.blocks.push(block);
+  }
+
+  private alignment(cell: string, line: number): number {
+    const value = this.number(cell, 'Alignment', line);
+    if (value === 0 || (value <= MAX_ALIGNMENT && isPowerOfTwo(value))) return value;
+    throw malformed(
+      this.name,
+      line,
+      `Alignment must be a power of two up to ${MAX_ALIGNMENT}, or 0 for none, got ${describe(cell)}`,
+    );
   }
 
   private number(cell: string | undefined, title: string, line: number): number {

@@ -1,6 +1,15 @@
 import { threadId } from 'node:worker_threads';
-import { type Allocator, type ByteSize, type Clock, checkBoolean, checkOptions, parseBytes } from '../../core';
-import { AllocatorAdaptor, BlockTable, isExhausted, unwrap } from '../base';
+import {
+  type Allocator,
+  type ByteSize,
+  type Clock,
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  disposeAll,
+  parseBytes,
+} from '../../core';
+import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, unwrap } from '../base';
 import {
   COLUMNS,
   EXTRA_COLUMNS,
@@ -27,6 +36,7 @@ export interface RecordingOptions {
 }
 
 const wallClock: Clock = { nowMs: () => performance.timeOrigin + performance.now() };
+const MIDNIGHT = formatTime(0);
 /** Unwritten text past this is dropped: a sink that keeps failing must not eat the memory. */
 const MOST_PENDING = 16 * 2 ** 20;
 
@@ -44,12 +54,19 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   private readonly clock: Clock;
   private readonly bufferBytes: number;
   private readonly extra: boolean;
-  private readonly blocks = new BlockTable();
+  private blocks = new BlockTable();
   private readonly start: NoteFacts;
   private pending = '';
   private pendingLines = 0;
   private lost = 0;
   private flushing = false;
+  /** The text of the latest reading of the clock. */
+  private time = MIDNIGHT;
+  private reading = false;
+  private resetting = false;
+  /** Rows of what the sink does while a reset is written: they belong behind it. */
+  private deferred = '';
+  private deferredLines = 0;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_SYSCALL when the file cannot be made */
   constructor(inner: I, options: RecordingOptions) {
@@ -58,20 +75,22 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
       ...(['sink', 'path', 'clock', 'bufferBytes', 'extraColumns', 'name'] as const),
     ]);
     this.clock = given.clock ?? wallClock;
+    checkFunction('RecordingAllocator: clock.nowMs', this.clock.nowMs);
     this.bufferBytes = parseBytes(given.bufferBytes ?? 65_536, 'RecordingAllocator: bufferBytes');
     this.extra = checkBoolean('RecordingAllocator: extraColumns', given.extraColumns ?? true);
+    this.start = startFacts(inner);
     this.sink = openSink(given.sink, given.path);
     this.pending = `${[...COLUMNS, ...(this.extra ? EXTRA_COLUMNS : [])].join(',')}\n`;
-    this.start = startFacts(inner);
-    if (this.extra) this.write('free', null, 0, undefined, writeNote('start', this.start));
+    if (this.extra) this.writeFacts('start', this.start);
   }
 
-  /** Lines that were dropped because the sink kept failing. */
+  /** Lines that were dropped because the sink kept failing, or that a sink took and failed with later. */
   get lostLines(): number {
     return this.lost;
   }
 
   override allocate(byteLength: number, alignment?: number): number {
+    this.readClock();
     this.blocks.prepare();
     let offset: number;
     try {
@@ -85,6 +104,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   }
 
   override tryAllocate(byteLength: number, alignment?: number): number {
+    this.readClock();
     this.blocks.prepare();
     const offset = this.inner.tryAllocate(byteLength, alignment);
     if (offset === -1) this.write('allocate failure', null, byteLength, alignment, '');
@@ -93,6 +113,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   }
 
   override deallocate(offset: number, byteLength: number): void {
+    this.readClock();
     this.inner.deallocate(offset, byteLength);
     const slot = this.blocks.find(offset);
     if (slot !== -1) this.blocks.removeAt(slot);
@@ -100,14 +121,22 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   }
 
   override reset(): void {
+    this.readClock();
     this.inner.reset();
     const { blocks } = this;
+    this.blocks = new BlockTable(); // what the sink takes meanwhile is a block of after
+    const isOutermost = !this.resetting;
+    this.resetting = true;
     for (let slot = 0; slot < blocks.slots; slot++) {
       const offset = blocks.offsetAt(slot);
       if (offset !== -1) this.write('free', offset, blocks.sizes[slot] ?? 0, undefined, writeNote('by-reset'));
     }
-    blocks.clear();
     if (this.extra) this.write('free', null, 0, undefined, writeNote('reset'));
+    if (!isOutermost) return;
+    this.resetting = false;
+    this.append(this.deferred, this.deferredLines);
+    this.deferred = '';
+    this.deferredLines = 0;
   }
 
   /** Hands what is gathered to the sink. @throws what the sink throws: the text is kept then */
@@ -119,7 +148,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     this.pendingLines = 0;
     this.flushing = true;
     try {
-      this.sink.write(text);
+      ignoreFailure(this.sink.write(text), () => void (this.lost += lines));
     } catch (error) {
       this.pending = text + this.pending;
       this.pendingLines += lines;
@@ -129,16 +158,20 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     }
   }
 
-  /** Writes the statistics as the last line, disposes the inner allocator and closes the sink. */
+  /**
+   * Writes the statistics as the last line, disposes the inner allocator and closes the sink.
+   *
+   * @throws ERR_MEMORY_INVALID_STATE from inside of the sink or clock
+   */
   protected override letGo(): void {
+    if (this.flushing || this.reading) throw this.busy('dispose', 'its own sink or clock', 'Dispose it afterwards.');
     const facts = this.endFacts();
     super.letGo();
     this.closed = true;
-    if (this.extra) this.write('free', null, 0, undefined, writeNote('end', facts));
+    if (this.extra) this.writeFacts('end', facts);
     try {
-      this.flush();
+      disposeAll([{ [Symbol.dispose]: () => this.sink.close() }, { [Symbol.dispose]: () => this.flush() }]);
     } finally {
-      this.sink.close();
       this.pending = '';
       this.blocks.clear();
     }
@@ -156,10 +189,23 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     alignment: number | undefined,
     note: string,
   ): void {
-    const time = this.timeNow();
-    const row = `${threadId},${time},${action},${formatPointer(offset)},${byteLength},0`;
-    this.pending += this.extra ? `${row},${alignment ?? ''},${note}\n` : `${row}\n`;
-    this.pendingLines++;
+    const row = `${threadId},${this.time},${action},${formatPointer(offset)},${byteLength},0`;
+    this.append(this.extra ? `${row},${alignment ?? ''},${note}\n` : `${row}\n`, 1);
+  }
+
+  private writeFacts(kind: 'start' | 'end', facts: NoteFacts): void {
+    this.readClock();
+    this.write('free', null, 0, undefined, writeNote(kind, facts));
+  }
+
+  private append(text: string, lines: number): void {
+    if (this.resetting && this.flushing) {
+      this.deferred += text;
+      this.deferredLines += lines;
+      return;
+    }
+    this.pending += text;
+    this.pendingLines += lines;
     if (this.pending.length <= this.bufferBytes) return;
     try {
       this.flush();
@@ -171,12 +217,19 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     }
   }
 
-  /** A clock that throws or makes no sense must not undo what has happened. */
-  private timeNow(): string {
+  /**
+   * Before anything has happened, so that a clock may use the allocator, and once for all that it does. One that throws or
+   * makes no sense undoes nothing.
+   */
+  private readClock(): void {
+    if (this.reading) return;
+    this.reading = true;
     try {
-      return formatTime(this.clock.nowMs());
+      this.time = formatTime(this.clock.nowMs());
     } catch {
-      return formatTime(0);
+      this.time = MIDNIGHT;
+    } finally {
+      this.reading = false;
     }
   }
 
@@ -201,7 +254,7 @@ function startFacts(inner: Allocator): NoteFacts {
   const { allocations, deallocations, failures, resets, liveAllocations, usedBytes, capacityBytes } = inner.stats();
   const { blockBytes, blockAlignment } = bottom as { blockBytes?: unknown; blockAlignment?: unknown };
   return {
-    allocator: bottom.constructor.name,
+    allocator: bottom.constructor?.name ?? '',
     ...(capacityBytes === null ? {} : { capacity: capacityBytes }),
     ...(typeof blockBytes === 'number' ? { blockBytes } : {}),
     ...(typeof blockAlignment === 'number' ? { blockAlignment } : {}),

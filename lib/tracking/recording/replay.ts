@@ -1,4 +1,5 @@
-import type { Allocator } from '../../core';
+import { type Allocator, checkFunction, describe, memoryError } from '../../core';
+import { checkAllocator } from '../base';
 import { type EventLog, OPERATION, RUN_KEYS, type RunStatistics } from './log';
 
 /** What came of playing a log. */
@@ -28,18 +29,20 @@ export interface ReplayResult {
  * that was recorded, every counter comes out as it was.
  *
  * @param nowNs a clock in nanoseconds, default that of the process
- * @throws what the allocator throws but for lack of room and refused frees
+ * @throws what the allocator throws but for lack of room and refused frees; ERR_MEMORY_INVALID_ARGUMENT for what is no log,
+ *   no allocator or no clock
  */
 export function replayLog(
   log: EventLog,
   allocator: Allocator,
   nowNs: () => bigint = process.hrtime.bigint,
 ): ReplayResult {
+  const player = new Player(checkLog(log), checkAllocator('replayLog: allocator', allocator));
+  checkFunction('replayLog: nowNs', nowNs);
   const before = allocator.stats();
-  const player = new Player(log, allocator);
-  const start = nowNs();
+  const start = checkTime(nowNs());
   player.play();
-  const nanoseconds = Number(nowNs() - start);
+  const nanoseconds = Number(checkTime(nowNs()) - start);
   const after = allocator.stats();
   const replayed: RunStatistics = {
     allocations: after.allocations - before.allocations,
@@ -61,6 +64,24 @@ export function replayLog(
     nanosecondsPerOperation: operations === 0 ? null : nanoseconds / operations,
     ...{ newFailures, newSuccesses, refusedFrees, firstRefusal },
   };
+}
+
+function checkLog(log: EventLog): EventLog {
+  const { kinds, sizes, alignments, blocks, blockCount, recorded } = (log ?? {}) as Partial<EventLog>;
+  const columns = [kinds, sizes, alignments, blocks];
+  const isLog =
+    columns.every((column) => ArrayBuffer.isView(column) && column.length === kinds?.length) &&
+    Number.isSafeInteger(blockCount) &&
+    typeof recorded === 'object';
+  if (isLog) return log;
+  throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `replayLog: log must be an event log, got ${describe(log)}`, {
+    hint: 'parseEventLog(text) makes one.',
+  });
+}
+
+function checkTime(time: bigint): bigint {
+  if (typeof time === 'bigint') return time;
+  throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `replayLog: nowNs must return a bigint, got ${describe(time)}`);
 }
 
 class Player {
@@ -89,7 +110,7 @@ class Player {
       if (kind === OPERATION.allocate) {
         const offset = this.allocate(byteLength, alignments[at] as number);
         offsets[block] = offset;
-        if (offset === -1) this.newFailures++;
+        if (offset === -1 && byteLength > 0) this.newFailures++;
       } else if (kind === OPERATION.free) {
         this.free(block, byteLength);
       } else if (kind === OPERATION.failure) {
@@ -103,9 +124,8 @@ class Player {
   }
 
   private allocate(byteLength: number, alignment: number): number {
+    if (byteLength === 0) return -1; // RMM logs them; they hold nothing
     this.operations++;
-    // RMM logs requests for 0 bytes, which get no memory there either.
-    if (byteLength === 0) return -1;
     return alignment === 0 ? this.allocator.tryAllocate(byteLength) : this.allocator.tryAllocate(byteLength, alignment);
   }
 

@@ -1,4 +1,4 @@
-import type { LeakReport } from './report';
+import { checkLeakReport, type LeakReport } from './report';
 
 /** How a place changed between two reports. */
 export interface LeakChange {
@@ -28,8 +28,14 @@ interface Pair {
   after: { allocations: number; bytes: number };
 }
 
-/** Compares two reports by place. A place has grown when it holds more bytes, or as many in more blocks. */
+/**
+ * Compares two reports by place. A place has grown when it holds more bytes, or as many in more blocks.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no report
+ */
 export function diffLeaks(before: LeakReport, after: LeakReport): LeakDiff {
+  checkLeakReport(before, 'diffLeaks: before');
+  checkLeakReport(after, 'diffLeaks: after');
   const pairs = new Map<string, Pair>();
   for (const side of ['before', 'after'] as const) {
     const report = side === 'before' ? before : after;

@@ -4,8 +4,8 @@ import { checkInteger, checkOneOf, checkOptions } from '../../core';
  * How much is recorded.
  *
  * - `off`: nothing; calls are passed on.
- * - `simple`: counters, and the nearest line of code of one allocation in `sampleInterval`.
- * - `advanced`: the same with `stackDepth` frames.
+ * - `simple`: counters, and the nearest line of code of one allocation in `sampleInterval`, 1024.
+ * - `advanced`: the same of one in 128, with `stackDepth` frames.
  * - `paranoid`: every allocation with its stack, and every wrong free is told.
  */
 export const TRACKING_LEVELS = Object.freeze(['off', 'simple', 'advanced', 'paranoid'] as const);
@@ -15,8 +15,11 @@ export type TrackingLevel = (typeof TRACKING_LEVELS)[number];
 export interface TrackedOptions {
   /** Default `simple`. */
   readonly level?: TrackingLevel;
-  /** One allocation in so many is recorded at `simple` and `advanced`, at random distances; default 128. */
-  readonly sampleInterval?: number;
+  /**
+   * One allocation in so many is recorded at `simple` (default 1024) and `advanced` (128), at random distances; null records
+   * none: counters only.
+   */
+  readonly sampleInterval?: number | null;
   /** Frames kept at `advanced` and `paranoid`, 1 to 64, default 10. */
   readonly stackDepth?: number;
   /** Different stacks that are told apart, default 10 000; later ones are counted together. */
@@ -26,7 +29,10 @@ export interface TrackedOptions {
   readonly name?: string;
 }
 
-export type TrackedSettings = Required<Omit<TrackedOptions, 'name'>> & { readonly interval: number };
+/** `interval` is 1 where every allocation is recorded, 0 where none is. */
+export type TrackedSettings = Required<Omit<TrackedOptions, 'name' | 'sampleInterval'>> & { readonly interval: number };
+
+const INTERVALS: Readonly<Record<TrackingLevel, number>> = { off: 0, simple: 1024, advanced: 128, paranoid: 1 };
 
 /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function readTrackedOptions(options: TrackedOptions): TrackedSettings {
@@ -35,13 +41,15 @@ export function readTrackedOptions(options: TrackedOptions): TrackedSettings {
     ...(['level', 'sampleInterval', 'stackDepth', 'maxSites', 'seed', 'name'] as const),
   ]);
   const level = checkOneOf(`${where}: level`, given.level ?? 'simple', TRACKING_LEVELS);
-  const sampleInterval = checkInteger(`${where}: sampleInterval`, given.sampleInterval ?? 128, 1, 2 ** 30);
+  const interval =
+    given.sampleInterval === null
+      ? 0
+      : checkInteger(`${where}: sampleInterval`, given.sampleInterval ?? (INTERVALS[level] || 1), 1, 2 ** 30);
   return {
     level,
-    sampleInterval,
     stackDepth: checkInteger(`${where}: stackDepth`, given.stackDepth ?? 10, 1, 64),
     maxSites: checkInteger(`${where}: maxSites`, given.maxSites ?? 10_000, 1, 1_000_000),
     seed: checkInteger(`${where}: seed`, given.seed ?? 1, 0, 2 ** 32 - 1),
-    interval: level === 'paranoid' ? 1 : sampleInterval,
+    interval: level === 'off' || level === 'paranoid' ? INTERVALS[level] : interval,
   };
 }

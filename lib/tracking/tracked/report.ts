@@ -11,7 +11,7 @@ export interface LeakReport {
   readonly version: typeof LEAKS_VERSION;
   readonly name: string;
   readonly level: TrackingLevel;
-  /** Each recorded block stands for so many; 1 where every one is recorded. */
+  /** Each recorded block stands for so many; 1 where every one is recorded, 0 where none is. */
   readonly sampleInterval: number;
   /** Live blocks and bytes that went through the tracker, counted and not estimated. */
   readonly liveAllocations: number;
@@ -28,7 +28,8 @@ export interface LeakReport {
 /** The first sites of a report as lines of text, for errors and logs. */
 export function describeLeaks(report: LeakReport, top: number = 5): string {
   const { liveAllocations, liveBytes, sampleInterval, sites } = report;
-  const sampled = sampleInterval === 1 ? '' : `, of which one in ${sampleInterval} was recorded`;
+  const share = sampleInterval === 0 ? 'none' : `one in ${sampleInterval}`;
+  const sampled = sampleInterval === 1 ? '' : `, of which ${share} was recorded`;
   const lines = [`${liveAllocations} live blocks of ${formatBytes(liveBytes)} in ${report.name}${sampled}`];
   for (const { frames, allocations, bytes } of sites.slice(0, top)) {
     lines.push(`  ${allocations} blocks, ${formatBytes(bytes)}:`, ...frames.map((frame) => `    ${frame}`));
@@ -51,7 +52,12 @@ export function parseLeakReport(text: string, name: string = 'leak report'): Lea
   } catch (cause) {
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${name} is no JSON`, { cause });
   }
-  const report = value as Partial<LeakReport> | null;
+  return checkLeakReport(value, name);
+}
+
+/** @throws ERR_MEMORY_INVALID_ARGUMENT for what is no report of this version */
+export function checkLeakReport(value: unknown, name: string): LeakReport {
+  const report = value as Partial<LeakReport> | null | undefined;
   if (report?.format !== LEAKS_FORMAT || report.version !== LEAKS_VERSION) {
     throw memoryError(
       'ERR_MEMORY_INVALID_ARGUMENT',

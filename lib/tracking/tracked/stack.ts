@@ -4,6 +4,8 @@ import { join, sep } from 'node:path';
 const OWN_FRAMES = 12;
 /** Folder of this package's code: lib/ or dist/. A bundle has none of its own (nor `__dirname`): no frame is ours then. */
 const OWN_FOLDER = typeof __dirname === 'string' ? join(__dirname, '..', '..') + sep : '\0';
+/** Own frames of the latest stack: fewer captured frames cost less, and adaptors around a tracker stay around it. */
+let ownFrames = 0;
 const UNKNOWN = '(no stack: the runtime gave none)';
 
 interface StackHolder {
@@ -22,40 +24,45 @@ type Prepare = (error: Error, sites: unknown) => unknown;
 /** Small numbers for files: they make short keys. */
 const files = new Map<string, number>();
 
+type Method = (...args: never[]) => unknown;
+
 /**
- * Names the caller's stack by its position in each file, which costs a tenth of the text. The same stack gives the same
- * key in one process. Empty where the runtime gives no call sites.
+ * Names the stack of the caller of `method` by its position in each file, which costs a tenth of the text. The same stack
+ * gives the same key in one process. Empty where the runtime gives no call sites.
  */
-export function captureKey(depth: number): string {
-  return (
-    withErrorSettings(
-      depth,
-      (_, sites) => sites,
-      captureKey,
-      (stack) => keyOf(stack, depth),
-    ) ?? ''
-  );
+export function captureKey(depth: number, method: Method): string {
+  const key = keyAbove(depth, ownFrames, method);
+  return key ?? keyAbove(depth, OWN_FRAMES, method) ?? '';
 }
+
+/** Null when more frames are needed. */
+function keyAbove(depth: number, own: number, method: Method): string | null {
+  const limit = depth + own;
+  return withErrorSettings(limit, sitesOf, method, (stack) => keyOf(stack, depth, own < OWN_FRAMES ? limit : null));
+}
+
+const sitesOf: Prepare = (_, sites) => sites;
 
 /**
  * The frames of the caller, one a line, nearest first, without those of this package; through source maps where Node.js
  * has them enabled. Nothing here throws.
  */
 export function captureFrames(depth: number): string {
-  return withErrorSettings(depth, undefined, captureFrames, (stack) => cutFrames(stack, depth)) ?? UNKNOWN;
+  const limit = depth + OWN_FRAMES;
+  return withErrorSettings(limit, undefined, captureFrames, (stack) => cutFrames(stack, depth)) ?? UNKNOWN;
 }
 
 /** Takes a stack with settings of `Error` that are put back afterwards; null where they cannot be changed. */
-function withErrorSettings(
-  depth: number,
+function withErrorSettings<T>(
+  limit: number,
   prepare: Prepare | undefined,
-  above: (depth: number) => string,
-  read: (stack: unknown) => string,
-): string | null {
+  above: Method,
+  read: (stack: unknown) => T,
+): T | null {
   const { stackTraceLimit, prepareStackTrace } = Error;
   const holder: StackHolder = {};
   try {
-    Error.stackTraceLimit = depth + OWN_FRAMES;
+    Error.stackTraceLimit = limit;
     Error.prepareStackTrace = prepare as never;
     Error.captureStackTrace(holder, above);
     return read(holder.stack); // formatted now, and not before
@@ -75,15 +82,20 @@ function restore(limit: number, prepare: Prepare | undefined): void {
   }
 }
 
-function keyOf(stack: unknown, depth: number): string {
+/** @param limit frames that were captured; null when those are all that there will be */
+function keyOf(stack: unknown, depth: number, limit: number | null): string | null {
   if (!Array.isArray(stack)) return '';
   let key = '';
   let taken = 0;
+  let own = 0;
   for (const site of stack as readonly CallSite[]) {
     if (site.isEval()) return ''; // positions of different texts could be equal
     // Built-in functions have no file and stand at position 0.
     const file = site.getFileName() ?? `${site.getFunctionName()}`;
-    if (taken === 0 && file.startsWith(OWN_FOLDER)) continue;
+    if (taken === 0 && file.startsWith(OWN_FOLDER)) {
+      own++;
+      continue;
+    }
     if (taken++ === depth) break;
     let id = files.get(file);
     if (id === undefined) {
@@ -92,6 +104,8 @@ function keyOf(stack: unknown, depth: number): string {
     }
     key += `${id}:${site.getPosition()},`;
   }
+  if (limit !== null && taken < depth && stack.length === limit) return null;
+  ownFrames = own;
   return key;
 }
 

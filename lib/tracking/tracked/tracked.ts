@@ -1,4 +1,4 @@
-import { type Allocator, checkInteger, type MemoryError, memoryError } from '../../core';
+import { type Allocator, checkInteger, checkOptions, type MemoryError, memoryError } from '../../core';
 import { AllocatorAdaptor, BlockBook } from '../base';
 import { ScopedCounters, type TrackedCounters } from './counters';
 import { readTrackedOptions, type TrackedOptions, type TrackedSettings, type TrackingLevel } from './levels';
@@ -6,6 +6,10 @@ import type { PresenceScope } from './presence';
 import { describeLeaks, LEAKS_FORMAT, LEAKS_VERSION, type LeakReport } from './report';
 import { SiteTable } from './sites';
 import { captureFrames, captureKey } from './stack';
+
+const FILTER_SLOTS = 4096;
+const FILTER_SHIFT = 32 - 12;
+const FULL = 255;
 
 /** A recorded block that lives. */
 export interface OutstandingBlock {
@@ -27,13 +31,20 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
   private readonly settings: TrackedSettings;
   private readonly tracking: boolean;
   private readonly exact: boolean;
+  /** Level `off` or `paranoid`, whose frees are other ones. */
+  private readonly special: boolean;
+  /**
+   * How many recorded blocks share a slot, by offset: nearly every free meets a 0 here and looks no further. Asking the
+   * table itself costs several times as much.
+   */
+  private readonly filter = new Uint8Array(FILTER_SLOTS);
   private readonly book = new BlockBook();
   private readonly sites: SiteTable;
   private readonly tallies = new ScopedCounters();
-  /** Allocations until the next that is recorded. */
-  private countdown: number;
+  /** Number of the next allocation that is recorded. */
+  private next: number;
   private random: number;
-  /** Number of the latest allocation. */
+  /** Number of the latest recorded allocation. */
   private latest = 0;
   /** Blocks of before that may still be freed through here. */
   private earlier: number;
@@ -45,42 +56,36 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     this.level = this.settings.level;
     this.tracking = this.level !== 'off';
     this.exact = this.level === 'paranoid';
+    this.special = this.exact || !this.tracking;
     this.sites = new SiteTable(this.settings.maxSites);
     this.random = this.settings.seed;
-    this.countdown = this.distance();
+    this.next = this.distance();
     this.earlier = inner.stats().liveAllocations;
   }
 
+  // These three are kept short: the compiler takes a method and what is inside of it into its caller up to a sum of their
+  // lengths, and past it a pair costs a fifth more.
+
   override allocate(byteLength: number, alignment?: number): number {
-    if (!this.tracking) return this.inner.allocate(byteLength, alignment);
-    if (this.countdown === 1) this.book.table.prepare();
     const offset = this.inner.allocate(byteLength, alignment);
-    this.enter(offset, byteLength);
+    if (this.tracking && this.tallies.add(byteLength) === this.next) this.record(offset, byteLength, 'allocate');
     return offset;
   }
 
   override tryAllocate(byteLength: number, alignment?: number): number {
-    if (!this.tracking) return this.inner.tryAllocate(byteLength, alignment);
-    if (this.countdown === 1) this.book.table.prepare();
     const offset = this.inner.tryAllocate(byteLength, alignment);
-    if (offset !== -1) this.enter(offset, byteLength);
+    if (offset === -1 || !this.tracking) return offset;
+    if (this.tallies.add(byteLength) === this.next) this.record(offset, byteLength, 'tryAllocate');
     return offset;
   }
 
   override deallocate(offset: number, byteLength: number): void {
-    if (!this.tracking) {
-      this.inner.deallocate(offset, byteLength);
-      return;
-    }
-    if (this.exact && this.isEarlier(offset, byteLength)) {
-      this.inner.deallocate(offset, byteLength);
-      this.earlier--;
-      this.book.remember(offset);
+    if (this.special) {
+      this.deallocateSpecially(offset, byteLength);
       return;
     }
     this.inner.deallocate(offset, byteLength);
-    this.tallies.remove(byteLength);
-    if (this.book.table.count > 0) this.forget(offset);
+    this.settle(offset, byteLength);
   }
 
   /** Counters of the innermost scope; of everything since construction when no scope is open. */
@@ -111,8 +116,9 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
   }
 
   /** What lives by place. @param options.top so many sites only; default all */
-  leaks(options: { readonly top?: number } = {}): LeakReport {
-    const top = checkInteger(`${this.where('leaks')}: top`, options.top ?? Number.MAX_SAFE_INTEGER);
+  leaks(options?: { readonly top?: number }): LeakReport {
+    const { top: most } = checkOptions(this.where('leaks'), options, ['top']);
+    const top = checkInteger(`${this.where('leaks')}: top`, most ?? Number.MAX_SAFE_INTEGER);
     const sites = this.sites.holding();
     const total = this.tallies.total();
     return {
@@ -161,23 +167,52 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
 
   protected override onCleared(): void {
     this.book.clear();
+    this.filter.fill(0);
     this.sites.clearLive();
     this.tallies.removeAll();
     this.earlier = 0;
   }
 
-  private enter(offset: number, byteLength: number): void {
-    this.tallies.add(byteLength);
-    this.latest++;
-    if (--this.countdown > 0) return;
-    this.countdown = this.distance();
+  private settle(offset: number, byteLength: number): void {
+    this.tallies.remove(byteLength);
+    if (this.filter[Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT] !== 0) this.forget(offset);
+  }
+
+  private deallocateSpecially(offset: number, byteLength: number): void {
+    if (this.tracking) this.deallocateExactly(offset, byteLength);
+    else this.inner.deallocate(offset, byteLength);
+  }
+
+  private deallocateExactly(offset: number, byteLength: number): void {
+    if (this.isEarlier(offset, byteLength)) {
+      this.inner.deallocate(offset, byteLength);
+      this.earlier--;
+      this.book.remember(offset);
+      return;
+    }
+    this.inner.deallocate(offset, byteLength);
+    this.tallies.remove(byteLength);
+    this.forget(offset);
+  }
+
+  private record(offset: number, byteLength: number, method: 'allocate' | 'tryAllocate'): void {
+    try {
+      this.book.table.prepare();
+    } catch (error) {
+      this.tallies.undo(byteLength);
+      this.inner.deallocate(offset, byteLength);
+      throw error; // no memory for the books
+    }
+    this.next += this.distance();
     const { level, stackDepth } = this.settings;
     const depth = level === 'simple' ? 1 : stackDepth;
-    const key = captureKey(depth);
+    const key = captureKey(depth, TrackedAllocator.prototype[method]);
     const site = this.sites.idOfKey(key) ?? this.sites.idOf(captureFrames(depth), key);
     this.forget(offset); // an offset whose block was freed past the tracker
     this.sites.enter(site, byteLength);
-    this.book.enter(offset, byteLength, site, this.latest);
+    this.book.enter(offset, byteLength, site, ++this.latest);
+    const at = Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT;
+    this.filter[at] = Math.min(FULL, (this.filter[at] as number) + 1);
   }
 
   private forget(offset: number): void {
@@ -185,6 +220,9 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     const slot = table.find(offset);
     if (slot === -1) return;
     this.sites.leave(table.first[slot] ?? 0, table.sizes[slot] ?? 0);
+    const at = Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT;
+    const sharing = this.filter[at] as number;
+    if (sharing < FULL) this.filter[at] = sharing - 1; // a full slot stays: nobody knows how many it stands for
     if (this.exact) this.book.leave(offset);
     else table.removeAt(slot);
   }
@@ -207,6 +245,7 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
   private distance(): number {
     const { interval } = this.settings;
     if (interval === 1) return 1;
+    if (interval === 0) return Number.POSITIVE_INFINITY;
     this.random = (Math.imul(this.random, 1664525) + 1013904223) >>> 0;
     return 1 + Math.floor((this.random / 2 ** 32) * (2 * interval - 1));
   }

@@ -174,6 +174,7 @@ it.each([
   };
   expect(found.ended).toBeGreaterThan(5);
   expect(found.whole).toBe(0);
-  if (found.audit !== null) expect(found.audit).toMatchObject({ unfinished: 0, liveBlocks: 0, orphans: 0 });
-  if (found.after !== null) expect(found.after.liveBlocks).toBe(1);
+  if (found.audit !== null) expect(found.audit).toMatchObject({ unfinished: 0, liveBlocks: 0 });
+  // A worker that ended between its free and its look leaves an empty slab of nobody's to the trim() that came between.
+  if (found.after !== null) expect(found.after).toMatchObject({ liveBlocks: 1, orphans: 0 });
 });

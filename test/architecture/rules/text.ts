@@ -4,9 +4,10 @@ export const MOST_LINES = 500;
 
 const CODE = /\.(ts|mts|cts|js|mjs|cjs|cc|h|sh|py|gyp)$/;
 const PROSE = /\.(md)$/;
-const FOLDERS = ['native', 'lib', 'test', 'bench', 'docs', '.ci'];
+const FOLDERS = ['native', 'lib', 'test', 'bench', 'docs', 'examples', '.ci'];
 const TOP_LEVEL = new Set([
   ...['package.json', 'package-lock.json', 'binding.gyp', 'CMakeLists.txt', 'native', 'lib', 'test', 'bench'],
+  'examples',
   ...['prebuilds', 'docs', 'README.md', 'CHANGELOG.md', 'LICENSE', 'CONTRIBUTING.md', 'biome.json', 'jest.config.js'],
   ...['tsconfig.json', 'tsconfig.build.json'],
 ]);

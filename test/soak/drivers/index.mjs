@@ -6,10 +6,18 @@ import { join } from 'node:path';
 import { adaptorDrivers } from './adaptors.mjs';
 import { allocatorDrivers } from './allocators.mjs';
 import { arenaDrivers } from './arenas.mjs';
+import { monitorDrivers } from './monitor.mjs';
 import { providerDrivers } from './providers.mjs';
 import { witnessDrivers } from './witness.mjs';
 
-const DRIVERS = [...witnessDrivers, ...providerDrivers, ...allocatorDrivers, ...adaptorDrivers, ...arenaDrivers];
+const DRIVERS = [
+  ...witnessDrivers,
+  ...providerDrivers,
+  ...allocatorDrivers,
+  ...adaptorDrivers,
+  ...arenaDrivers,
+  ...monitorDrivers,
+];
 const FOLDERS = ['allocators', 'tracking', 'budgets', 'compression', 'arenas', 'pools', 'caches'];
 
 /** Everything the package exports, and what its folders export that its front does not yet. */

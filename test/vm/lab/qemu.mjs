@@ -49,7 +49,10 @@ function argumentsOf(machine, kernel, image, folder) {
   const total = machine.nodes.reduce((sum, { mib }) => sum + mib, 0);
   const switches = ['q35', machine.hmat && 'hmat=on', machine.nvdimmMib && 'nvdimm=on'].filter(Boolean);
   const boot = `console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on transparent_hugepage=madvise`;
-  const args = ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-machine', switches.join(','), ...numaArguments(machine)];
+  // Without cmpxchg16b: QEMU 7.2 now and then leaves half of a pointer in the flags behind it, and newer kernels, which
+  // use it in every allocation, die of that while they boot.
+  const args = ['-accel', 'tcg,thread=multi', '-cpu', 'max,-cx16', '-machine', switches.join(',')];
+  args.push(...numaArguments(machine));
   args.push('-m', machine.nvdimmMib ? `${total}M,slots=2,maxmem=${total + 1024}M` : `${total}M`);
   if (machine.nvdimmMib) {
     const disk = join(folder, `${machine.name}.pmem`);

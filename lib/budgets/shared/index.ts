@@ -1,0 +1,10 @@
+export type {
+  SharedBudgetAcquireOptions,
+  SharedBudgetHandle,
+  SharedBudgetMember,
+  SharedBudgetMemberOptions,
+  SharedBudgetOpenOptions,
+  SharedBudgetOptions,
+  SharedBudgetStats,
+} from './options';
+export { SharedBudget } from './shared-budget';

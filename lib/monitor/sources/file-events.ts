@@ -1,0 +1,41 @@
+import { closeSync, constants, openSync, watch, writeSync } from 'node:fs';
+
+/** What tells that a file of the kernel has changed. Tests put their own in its place. */
+export interface FileEvents {
+  /**
+   * Calls back when the file changes or goes, until the returned function is called. Files of control groups do so: the
+   * kernel notifies watchers of `memory.events`, and since 6.5 of `memory.pressure`, when a trigger fires.
+   *
+   * @throws what the system says, where the file cannot be watched
+   */
+  watch(path: string, onEvent: () => void): () => void;
+  /** Sets a pressure trigger: writes it and keeps the file open until the returned function is called. @throws */
+  trigger(path: string, text: string | Uint8Array): () => void;
+}
+
+export const systemFileEvents: FileEvents = Object.freeze({
+  watch(path: string, onEvent: () => void): () => void {
+    const watcher = watch(path, { persistent: false }, onEvent);
+    watcher.on('error', onEvent);
+    return () => watcher.close();
+  },
+  trigger(path: string, text: string | Uint8Array): () => void {
+    const file = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    try {
+      writeSync(file, typeof text === 'string' ? Buffer.from(text) : text);
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+    return () => closeSync(file);
+  },
+});
+
+/** The reasons to do without are kept by the one who asks. */
+export function quietly<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,162 @@
+import { describe, isMemoryError, memoryError, type PressureLevel } from '../../core';
+import { isLevel } from '../scale';
+
+/** What a source says at one moment. */
+export interface SourceReading {
+  readonly level: PressureLevel;
+  /** What it measured: a share from 0 to 1, or a count; null where there is nothing to count. */
+  readonly value: number | null;
+  /** The measure in words, such as `0.93 of 536870912 bytes (/sys/fs/cgroup/memory.max)`. */
+  readonly detail: string;
+}
+
+/**
+ * Somebody who can tell how short memory is. Anything of this shape will do.
+ *
+ * Rules: `read` is quick and synchronous; it throws where it cannot tell (the monitor makes that an event and tries again
+ * later). `start` and `stop` may come several times; what they open must not keep the process alive.
+ */
+export interface PressureSource {
+  readonly name: string;
+  /** `event` once something was seen to arrive by itself; `poll` while it is read at each tick only. Default `poll`. */
+  readonly mode?: 'poll' | 'event';
+  /** @param wake asks for a reading soon; cheap, may be called from anywhere and as often as one likes */
+  start?(wake: () => void): void;
+  stop?(): void;
+  /** @param nowMs the monitor's clock */
+  read(nowMs: number): SourceReading;
+}
+
+/** What is known of a source now. */
+export interface SourceStatus {
+  readonly name: string;
+  readonly mode: 'poll' | 'event';
+  /** Unknown: not read yet. An unavailable one counts as none. */
+  readonly state: 'unknown' | 'available' | 'unavailable';
+  readonly level: PressureLevel;
+  readonly value: number | null;
+  readonly detail: string;
+  /** Why it is unavailable, and what would help; null otherwise. */
+  readonly reason: string | null;
+  readonly hint: string | null;
+  /** Clock time of the last change of `state`. */
+  readonly sinceMs: number | null;
+  /** Readings that failed so far. */
+  readonly failures: number;
+}
+
+/** @throws ERR_MEMORY_INVALID_ARGUMENT */
+export function checkSource(where: string, source: PressureSource): PressureSource {
+  const shape = source as Partial<PressureSource> | null | undefined;
+  const optional = [shape?.start, shape?.stop].every((one) => one === undefined || typeof one === 'function');
+  if (typeof shape?.name === 'string' && shape.name !== '' && typeof shape.read === 'function' && optional)
+    return source;
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: a source must have a name and read(), with start() and stop() where it needs them, got ${describe(source)}`,
+  );
+}
+
+/** An error to throw from `read`: this source cannot tell. */
+export function unavailable(reason: string, hint?: string, cause?: unknown): Error {
+  return memoryError('ERR_MEMORY_UNSUPPORTED', reason, { hint, cause });
+}
+
+/** Keeps a source's state and keeps its failures away from the monitor. */
+export class SourceSlot {
+  readonly source: PressureSource;
+  private readonly onFailure: (error: unknown) => void;
+  private state: SourceStatus['state'] = 'unknown';
+  private reading: SourceReading | null = null;
+  private reason: string | null = null;
+  private hint: string | null = null;
+  private sinceMs: number | null = null;
+  private retryAtMs = 0;
+  private failures = 0;
+
+  constructor(source: PressureSource, onFailure: (error: unknown) => void) {
+    this.source = source;
+    this.onFailure = onFailure;
+  }
+
+  get level(): PressureLevel {
+    return this.reading?.level ?? 'none';
+  }
+
+  start(wake: () => void): void {
+    this.guarded(() => this.source.start?.(wake));
+  }
+
+  stop(): void {
+    this.guarded(() => this.source.stop?.());
+    this.state = 'unknown';
+    this.reading = null;
+  }
+
+  /** Reads, unless it failed less than `retryMs` ago. True when it became available or unavailable by that. */
+  read(nowMs: number, retryMs: number): boolean {
+    const { state } = this;
+    if (state === 'unavailable' && nowMs < this.retryAtMs) return false;
+    try {
+      this.reading = checkReading(this.source.read(nowMs));
+      this.reason = null;
+      this.hint = null;
+      this.state = 'available';
+    } catch (error) {
+      this.failures += 1;
+      this.reading = null;
+      this.reason = reasonOf(error);
+      this.hint = isMemoryError(error) ? (error.hint ?? null) : null;
+      this.state = 'unavailable';
+      this.retryAtMs = nowMs + retryMs;
+    }
+    if (this.state === state) return false;
+    this.sinceMs = nowMs;
+    // Being there from the first reading on is no news.
+    return !(state === 'unknown' && this.state === 'available');
+  }
+
+  status(): SourceStatus {
+    const { state, reason, hint, sinceMs, failures, level } = this;
+    const value = this.reading?.value ?? null;
+    const detail = this.reading?.detail ?? '';
+    return Object.freeze({ ...this.identity(), state, level, value, detail, reason, hint, sinceMs, failures });
+  }
+
+  private identity(): Pick<SourceStatus, 'name' | 'mode'> {
+    try {
+      return { name: String(this.source.name), mode: this.source.mode === 'event' ? 'event' : 'poll' };
+    } catch {
+      return { name: 'unnamed', mode: 'poll' };
+    }
+  }
+
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.onFailure(error);
+    }
+  }
+}
+
+function checkReading(reading: SourceReading): SourceReading {
+  const { level, value, detail } = (reading ?? {}) as Partial<SourceReading>;
+  if (!isLevel(level)) throw unavailable(`it answered with ${describe(reading)} and no level`);
+  return {
+    level,
+    value: typeof value === 'number' && Number.isFinite(value) ? value : null,
+    detail: typeof detail === 'string' ? detail : '',
+  };
+}
+
+/** The words of whatever was thrown. Never throws. */
+export function reasonOf(error: unknown): string {
+  try {
+    // By its shape: errors of other realms are none of this one's Error.
+    const message: unknown = (error as { message?: unknown } | null | undefined)?.message;
+    return typeof message === 'string' && message !== '' ? message : describe(error);
+  } catch {
+    return 'an error that cannot be printed';
+  }
+}

@@ -1,0 +1,99 @@
+import { describe, nearest } from '../../../core';
+import { type ConfigProblem, type ConfigSource, problem } from '../problems';
+import { CONFIG_FIELDS, CONFIG_SECTIONS, type ConfigPath, fieldAt } from '../table';
+import { readValue, type Scalar } from '../values';
+
+/** One value and who said it. */
+export interface Entry {
+  readonly value: Scalar;
+  readonly source: ConfigSource;
+}
+
+/** What one source says. */
+export interface Layer {
+  readonly entries: ReadonlyMap<ConfigPath, Entry>;
+  /** Fields that it names with a value that cannot be read. */
+  readonly broken: ReadonlySet<ConfigPath>;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Keys beside the sections, such as `preset`, and who takes their values. */
+export type OtherKeys = Readonly<Record<string, (value: unknown, source: ConfigSource) => ConfigProblem | null>>;
+
+function didYouMean(guess: string | undefined): string {
+  return guess === undefined ? '' : ` Did you mean '${guess}'?`;
+}
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** The field of the same name elsewhere, for a key that stands in the wrong section. */
+function elsewhere(name: string): string | undefined {
+  return CONFIG_FIELDS.find((field) => field.name === name)?.path;
+}
+
+function unknownTop(key: string, others: OtherKeys): string {
+  const guess = elsewhere(key) ?? nearest(key, [...CONFIG_SECTIONS, ...Object.keys(others)]);
+  return `unknown key ${describe(key)}.${didYouMean(guess)} Sections are ${CONFIG_SECTIONS.join(', ')}.`;
+}
+
+function unknownField(section: string, key: string): string {
+  const names = CONFIG_FIELDS.filter((field) => field.section === section).map(({ name }) => name);
+  const near = nearest(key, names);
+  const guess = near === undefined ? elsewhere(key) : `${section}.${near}`;
+  return `unknown key ${describe(`${section}.${key}`)}.${didYouMean(guess)} Keys there are ${names.join(', ')}.`;
+}
+
+/**
+ * Reads a tree of sections and fields: that of a file, of code or of a preset. Everything that is wrong is noted, and what
+ * is right is taken.
+ *
+ * @param sourceOf where a path of the tree stands
+ */
+export function readTree(tree: unknown, sourceOf: (path: string) => ConfigSource, others: OtherKeys = {}): Layer {
+  const entries = new Map<ConfigPath, Entry>();
+  const broken = new Set<ConfigPath>();
+  const problems: ConfigProblem[] = [];
+  const readField = (section: string, name: string, raw: unknown): void => {
+    const source = sourceOf(`${section}.${name}`);
+    const field = fieldAt(`${section}.${name}`);
+    if (field === undefined) {
+      problems.push(problem('unknown-key', source, unknownField(section, name)));
+      return;
+    }
+    // Code may leave a field open on purpose.
+    if (raw === undefined) return;
+    try {
+      entries.set(field.path, { value: readValue(field, raw, field.path), source });
+    } catch (error) {
+      broken.add(field.path);
+      problems.push(badValue(error, source, field.path));
+    }
+  };
+  if (!isTable(tree)) {
+    problems.push(problem('bad-value', sourceOf(''), `sections are needed, got ${describe(tree)}`));
+    return { entries, broken, problems };
+  }
+  for (const [key, value] of Object.entries(tree)) {
+    const source = sourceOf(key);
+    const other = Object.hasOwn(others, key) ? others[key] : undefined;
+    const found = other?.(value, source) ?? null;
+    if (found !== null) problems.push(found);
+    if (other !== undefined || value === undefined) continue;
+    if (!(CONFIG_SECTIONS as readonly string[]).includes(key)) {
+      problems.push(problem('unknown-key', source, unknownTop(key, others)));
+    } else if (!isTable(value)) {
+      problems.push(problem('bad-value', source, `${key} is a section and no value, got ${describe(value)}`));
+    } else {
+      for (const [name, raw] of Object.entries(value)) readField(key, name, raw);
+    }
+  }
+  return { entries, broken, problems };
+}
+
+/** A value that was refused, as a problem. */
+export function badValue(error: unknown, source: ConfigSource, path: ConfigPath | null): ConfigProblem {
+  const { message, hint } = error as { message: string; hint?: string };
+  return problem('bad-value', source, message, { path, hint });
+}

@@ -1,0 +1,337 @@
+import { checkBlockAlignment, checkByteLength } from '../allocators';
+import { type MemoryError, memoryError, type PressureLevel } from '../core';
+import { type AllocatorManager, LOW_END, type Owner, type Reclaimer } from '../manager';
+import { type Hooks, wordsOf } from './extensions/hooks';
+import type { SystemState } from './extensions/plugin';
+import { CHARGES, chargeOf, LARGEST_CHARGED_BY_TABLE } from './tiers/charge';
+import { FAST_BYTES, type Space, tierOf } from './tiers/space';
+import { BLOCK_ALIGNMENT, type Tier } from './tiers/tier';
+
+/** Sums of sizes stay exact below it. */
+const LARGEST_REQUEST = 2 ** 52;
+
+/** What says how large a block may be now; a MemoryMonitor does. */
+export interface Limiter {
+  readonly largestAllowedBytes: number;
+}
+
+// Constants of this file are folded into the compiled code, imported ones are looked up in their module.
+const TABLE = CHARGES;
+const TABLE_END = LARGEST_CHARGED_BY_TABLE;
+const SMALL_HANDLES = LOW_END;
+
+/**
+ * Requests and frees of a system and its tenants: gates, budget, tiers, hooks. The fast paths ask one flag whether anything is
+ * out of the ordinary. Internal.
+ */
+export class Engine {
+  readonly manager: AllocatorManager;
+  readonly hooks: Hooks;
+  readonly reclaimer: Reclaimer;
+  private readonly low: (Owner | null)[];
+  private readonly admission: Readonly<Record<PressureLevel, number>>;
+  /** True when requests are served and nobody wants to know of each. */
+  private plain = false;
+  /** The least priority that is served now. */
+  private least = 0;
+  private limiter: Limiter | null = null;
+  /** Those whose fast paths it opens and shuts. */
+  private readonly spaces = new Set<Space>();
+  private current: SystemState = 'created';
+  private pressure: PressureLevel = 'none';
+  /** Called at the first request. */
+  private readonly begin: () => void;
+  /** Called after a free while draining. */
+  onFree: (() => void) | null = null;
+  /** Requests refused for their priority or size under pressure. */
+  shed = 0;
+
+  constructor(
+    manager: AllocatorManager,
+    reclaimer: Reclaimer,
+    hooks: Hooks,
+    admission: Readonly<Record<PressureLevel, number>>,
+    begin: () => void,
+  ) {
+    this.manager = manager;
+    this.reclaimer = reclaimer;
+    this.hooks = hooks;
+    this.low = manager.space.low;
+    this.admission = admission;
+    this.begin = begin;
+  }
+
+  // ---- what holds now --------------------------------------------------------------------------------------------
+
+  get state(): SystemState {
+    return this.current;
+  }
+
+  get level(): PressureLevel {
+    return this.pressure;
+  }
+
+  setState(to: SystemState): void {
+    const from = this.current;
+    if (from === to) return;
+    this.current = to;
+    this.update();
+    this.hooks.log('info', { from, to }, 'the memory system changed its state');
+    this.hooks.emit({ kind: 'state', from, to });
+  }
+
+  setPressure(to: PressureLevel): void {
+    const from = this.pressure;
+    if (from === to) return;
+    this.pressure = to;
+    this.least = this.admission[to];
+    this.update();
+    this.hooks.log(to === 'high' || to === 'critical' ? 'warn' : 'info', { from, to }, 'memory pressure changed');
+    this.hooks.emit({ kind: 'pressure', from, to });
+    this.hooks.call('onPressure', Object.freeze({ from, to }));
+  }
+
+  setLimiter(limiter: Limiter | null): void {
+    this.limiter = limiter;
+  }
+
+  addSpace(space: Space): void {
+    this.spaces.add(space);
+    this.update();
+  }
+
+  removeSpace(space: Space): void {
+    this.spaces.delete(space);
+    space.fastBytes = 0;
+  }
+
+  /** Decides anew whether the fast paths may be taken. */
+  update(): void {
+    this.plain = this.current === 'running' && !this.hooks.watchesBlocks && !this.hooks.running;
+    for (const space of this.spaces) space.fastBytes = this.plain && space.priority >= this.least ? FAST_BYTES : 0;
+  }
+
+  // ---- requests --------------------------------------------------------------------------------------------------
+
+  allocate(where: string, space: Space, byteLength: number): number {
+    const handle = this.allocateFast(space, byteLength);
+    return handle === -1 ? this.orThrow(this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority)) : handle;
+  }
+
+  tryAllocate(where: string, space: Space, byteLength: number): number {
+    const handle = this.allocateFast(space, byteLength);
+    return handle === -1 ? this.orNone(this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority)) : handle;
+  }
+
+  /** Small, in the first allocators of its tiers, and nobody to be asked but the budget; -1 sends it the slow way. */
+  allocateFast(space: Space, byteLength: number): number {
+    if (
+      (byteLength | 0) !== byteLength || // strings and fractions are no such number
+      byteLength <= 0 ||
+      byteLength > space.fastBytes ||
+      (this.limiter !== null && byteLength > this.limiter.largestAllowedBytes)
+    ) {
+      return -1;
+    }
+    const { budget } = space;
+    if (budget === null) return space.takeSmall(byteLength);
+    const charge = TABLE[(byteLength + 15) >> 4] as number;
+    if (!budget.tryReserve(charge)) return -1;
+    space.charged(charge);
+    let handle = -1;
+    try {
+      handle = space.takeSmall(byteLength);
+    } finally {
+      if (handle === -1) space.giveBack(charge);
+    }
+    return handle;
+  }
+
+  private orThrow(result: number | MemoryError): number {
+    if (typeof result === 'number') return result;
+    throw result;
+  }
+
+  private orNone(result: number | MemoryError): number {
+    return typeof result === 'number' ? result : -1;
+  }
+
+  /**
+   * A request with everything that can be asked. Returns the handle, or the error of what is not to be had now.
+   *
+   * @param paid the budget was charged by the caller, who gives that back where this is refused or throws
+   * @throws what is wrong with the request or the state, and what a budget or provider throws that is no want of room
+   */
+  serve(
+    where: string,
+    space: Space,
+    byteLength: number,
+    alignment: number,
+    priority: number,
+    paid: boolean = false,
+  ): number | MemoryError {
+    this.hooks.needQuiet(where);
+    if (this.current === 'created') this.begin();
+    if (this.current !== 'running') throw this.notRunning(where);
+    checkByteLength(where, byteLength);
+    checkBlockAlignment(where, alignment);
+    const result = this.admit(where, space, byteLength, alignment, priority, paid);
+    if (typeof result === 'number') {
+      if (!this.plain) this.told('onAllocation', space, result, byteLength);
+      return result;
+    }
+    const tenant = space.name === '' ? null : space.name;
+    this.hooks.emit({ kind: 'refusal', byteLength, tenant, error: result });
+    this.hooks.log('debug', { byteLength, tenant, code: result.code }, 'a request was refused');
+    return result;
+  }
+
+  private admit(
+    where: string,
+    space: Space,
+    byteLength: number,
+    alignment: number,
+    priority: number,
+    paid: boolean,
+  ): number | MemoryError {
+    if (byteLength > LARGEST_REQUEST) {
+      return memoryError('ERR_MEMORY_TOO_LARGE', `${where}: ${byteLength} bytes are more than a system can count`, {
+        requestedBytes: byteLength,
+        limitBytes: LARGEST_REQUEST,
+      });
+    }
+    if (priority < this.least || (this.limiter !== null && byteLength > this.limiter.largestAllowedBytes)) {
+      this.shed += 1;
+      return this.tooLowFor(where, byteLength, priority);
+    }
+    const charge = chargeOf(byteLength);
+    if (space.budget !== null && !paid) {
+      const refused = this.reserve(space, charge);
+      if (refused !== null) return refused;
+    }
+    let handle = -1;
+    try {
+      handle = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
+      if (handle === -1 && this.reclaimer.reclaim(byteLength, 'no tier has room') > 0) {
+        handle = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
+      }
+    } finally {
+      if (handle === -1 && !paid) space.giveBack(charge);
+    }
+    if (handle !== -1) return handle;
+    space.failures += 1;
+    return memoryError('ERR_MEMORY_OUT_OF_MEMORY', `${where}: no tier has room for ${byteLength} bytes`, {
+      requestedBytes: byteLength,
+      source: space.name === '' ? 'system' : space.name,
+      hint: 'Free what is no longer needed, make the tiers larger, or leave the tier of the system in.',
+    });
+  }
+
+  private reserve(space: Space, charge: number): MemoryError | null {
+    try {
+      space.budget?.reserve(charge);
+      space.charged(charge);
+      return null;
+    } catch (error) {
+      space.refusals += 1;
+      if ((error as Partial<MemoryError> | null)?.category === 'exhausted') return error as MemoryError;
+      throw error;
+    }
+  }
+
+  private tooLowFor(where: string, byteLength: number, priority: number): MemoryError {
+    const largestAllowedBytes = this.limiter?.largestAllowedBytes ?? Number.POSITIVE_INFINITY;
+    const why =
+      priority < this.least
+        ? `at least priority ${this.least} is served now, this one has ${priority}`
+        : `at most ${largestAllowedBytes} bytes a block are granted now`;
+    return memoryError(
+      'ERR_MEMORY_OUT_OF_MEMORY',
+      `${where}: ${byteLength} bytes are refused, memory pressure is ${this.pressure}: ${why}`,
+      {
+        requestedBytes: byteLength,
+        source: 'pressure',
+        hint: 'Try later, free what can be computed again, or give what cannot wait a higher priority.',
+        ...(priority < this.least ? {} : { limitBytes: largestAllowedBytes }),
+      },
+    );
+  }
+
+  private notRunning(where: string): MemoryError {
+    const draining = this.current === 'draining';
+    return memoryError(
+      draining ? 'ERR_MEMORY_INVALID_STATE' : 'ERR_MEMORY_CLOSED',
+      `${where}: the memory system ${draining ? 'is draining: it takes no more requests' : 'has stopped'}`,
+    );
+  }
+
+  // ---- frees -----------------------------------------------------------------------------------------------------
+
+  free(where: string, handle: number, byteLength: number): void {
+    if (this.plain && typeof handle === 'number' && handle < SMALL_HANDLES) {
+      const owner = this.low[handle >>> 20];
+      if (owner !== null && owner !== undefined) {
+        const tier = owner.data as Tier;
+        if (!tier.watchesFrees) {
+          owner.allocator.deallocate(handle - owner.base, byteLength);
+          const { home } = tier;
+          if (home.budget !== null) {
+            home.giveBack(byteLength <= TABLE_END ? (TABLE[(byteLength + 15) >> 4] as number) : chargeOf(byteLength));
+          }
+          return;
+        }
+      }
+    }
+    this.freeSlowly(where, handle, byteLength);
+  }
+
+  private freeSlowly(where: string, handle: number, byteLength: number): void {
+    const { space } = this.manager;
+    const owner = space.ownerOf(handle);
+    if (owner === null) throw space.refusal(where, handle);
+    const tier = tierOf(owner) as Tier;
+    owner.allocator.deallocate(space.offsetOf(owner, handle), byteLength);
+    tier.home.giveBack(chargeOf(byteLength));
+    if (tier.watchesFrees) this.tidy(tier, owner);
+    if (!this.plain) this.told('onDeallocation', tier.home, handle, byteLength, tier);
+    this.onFree?.();
+  }
+
+  // The block is free whatever happens to the memory below it.
+  private tidy(tier: Tier, owner: Owner): void {
+    try {
+      tier.afterFree(owner);
+    } catch (error) {
+      this.hooks.log('warn', { tier: tier.name, error: wordsOf(error) }, 'memory could not be given back');
+    }
+  }
+
+  /** A window over a block. @throws ERR_MEMORY_STALE_HANDLE, ERR_MEMORY_FOREIGN_FREE, and what the allocator throws */
+  view(where: string, handle: number, byteLength: number): Uint8Array {
+    const { space } = this.manager;
+    const owner = space.ownerOf(handle);
+    if (owner === null) throw space.refusal(where, handle);
+    return owner.allocator.view(space.offsetOf(owner, handle), byteLength);
+  }
+
+  /** Whose block a handle is. @throws as view() */
+  tierOf(where: string, handle: number): Tier {
+    const owner = this.manager.space.ownerOf(handle);
+    if (owner === null) throw this.manager.space.refusal(where, handle);
+    return tierOf(owner) as Tier;
+  }
+
+  private told(
+    hook: 'onAllocation' | 'onDeallocation',
+    home: { readonly name: string },
+    handle: number,
+    byteLength: number,
+    known?: Tier,
+  ): void {
+    if (!this.hooks.watchesBlocks) return;
+    const tier = known ?? this.tierOf('hook', handle);
+    const event = Object.freeze({ handle, byteLength, tier: tier.name, tenant: home.name === '' ? null : home.name });
+    this.hooks.call(hook, event);
+    this.hooks.emit({ kind: hook === 'onAllocation' ? 'allocation' : 'deallocation', block: event });
+  }
+}

@@ -1,0 +1,51 @@
+import {
+  checkInteger,
+  checkOptions,
+  describe,
+  memoryError,
+  nearest,
+  PRESSURE_LEVELS,
+  type PressureLevel,
+} from '../core';
+
+/** How important a request is: a number from 0 to 100, or a word for one. Low ones are refused first when memory is short. */
+export type Priority = number | PriorityName;
+
+export type PriorityName = keyof typeof PRIORITIES;
+
+export const PRIORITIES = Object.freeze({ background: 0, low: 25, normal: 50, high: 75, critical: 100 } as const);
+
+export const NORMAL = 50;
+
+/** @throws ERR_MEMORY_INVALID_ARGUMENT naming the nearest word, ERR_MEMORY_OUT_OF_RANGE */
+export function checkPriority(name: string, priority: unknown): number {
+  if (typeof priority !== 'string') return checkInteger(name, priority, 0, 100);
+  if (Object.hasOwn(PRIORITIES, priority)) return PRIORITIES[priority as PriorityName];
+  const words = Object.keys(PRIORITIES);
+  const guess = nearest(priority, words);
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${name} must be 0 to 100 or one of ${words.join(', ')}, got ${describe(priority)}.${guess === undefined ? '' : ` Did you mean '${guess}'?`}`,
+  );
+}
+
+/** The least priority that is served at each level of pressure. */
+export type Admission = { readonly [level in PressureLevel]?: Priority };
+
+const DEFAULTS: Readonly<Record<PressureLevel, number>> = Object.freeze({
+  none: 0,
+  low: 0,
+  medium: 25,
+  high: 50,
+  critical: 75,
+});
+
+/** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
+export function readAdmission(where: string, given: Admission | undefined): Readonly<Record<PressureLevel, number>> {
+  const checked = checkOptions<Admission>(where, given, PRESSURE_LEVELS);
+  const admission: Record<PressureLevel, number> = { ...DEFAULTS };
+  for (const level of PRESSURE_LEVELS) {
+    if (checked[level] !== undefined) admission[level] = checkPriority(`${where}.${level}`, checked[level]);
+  }
+  return Object.freeze(admission);
+}

@@ -1,0 +1,36 @@
+// What a block is charged to a budget: what it occupies, which is a size class of the heap or whole pages. A pure function of
+// the size that is asked for, and constant within each class: so a free with another size of the same class, which a heap
+// lets pass, gives back exactly what was taken.
+
+const LARGEST_SMALL = 32 * 1024;
+const PAGE = 4096;
+
+function classes(): number[] {
+  const sizes: number[] = [];
+  for (let size = 16; size <= 128; size += 16) sizes.push(size);
+  for (let base = 128; base < LARGEST_SMALL; base *= 2) {
+    for (let step = 1; step <= 8; step += 1) sizes.push(base + (base / 8) * step);
+  }
+  return sizes;
+}
+
+/** Charged bytes by `(byteLength + 15) >> 4`, for sizes up to {@link LARGEST_CHARGED_BY_TABLE}. */
+export const CHARGES: Uint16Array = (() => {
+  const table = new Uint16Array(LARGEST_SMALL / 16 + 1);
+  const sizes = classes();
+  let at = 0;
+  for (let granules = 1; granules < table.length; granules += 1) {
+    while ((sizes[at] as number) < granules * 16) at += 1;
+    table[granules] = sizes[at] as number;
+  }
+  return table;
+})();
+
+export const LARGEST_CHARGED_BY_TABLE: number = LARGEST_SMALL;
+
+/** Bytes that a block of that size is charged; at most 12 % more than it, or a page. */
+export function chargeOf(byteLength: number): number {
+  return byteLength <= LARGEST_SMALL
+    ? (CHARGES[(byteLength + 15) >> 4] as number)
+    : Math.ceil(byteLength / PAGE) * PAGE;
+}

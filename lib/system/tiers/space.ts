@@ -1,0 +1,172 @@
+import type { Allocator, BudgetLike } from '../../core';
+import type { AllocatorManager, Owner } from '../../manager';
+import { BLOCK_ALIGNMENT, Tier, type TierHome, type TierPlan } from './tier';
+
+const CHARGED = 0;
+const OWED = 1;
+
+/** Requests up to this size may take the fast path. */
+export const FAST_BYTES = 32 * 1024;
+
+/**
+ * Tiers, budget and priority of the system itself or of one tenant: where its requests go. Fields are plain for speed;
+ * internal.
+ */
+export class Space implements TierHome {
+  readonly name: string;
+  readonly budget: BudgetLike | null;
+  readonly priority: number;
+  /** By rising size. */
+  readonly tiers: readonly Tier[];
+  /** Pools of one block size, smallest first. */
+  readonly classes: readonly Tier[];
+  /** Bytes that the budget is charged for blocks of here, and those that it refused to take back. */
+  private readonly books = new Float64Array(2);
+  /** Requests up to this size may take the fast path; 0 while something is out of the ordinary. */
+  fastBytes = 0;
+  /** Requests that the budget or a low priority stopped. */
+  refusals = 0;
+  /** Requests that no tier had room for. */
+  failures = 0;
+
+  // The stack and the first heap, unfolded for the fast path; 0 bytes where there is none.
+  private stack: Allocator | null = null;
+  private stackBase = 0;
+  private stackUpTo = 0;
+  private heap: Allocator | null = null;
+  private heapBase = 0;
+  private heapUpTo = 0;
+
+  constructor(
+    name: string,
+    plans: { readonly main: readonly TierPlan[]; readonly classes: readonly TierPlan[] },
+    manager: AllocatorManager,
+    budget: BudgetLike | null,
+    priority: number,
+  ) {
+    const prefix = name === '' ? '' : `${name}/`;
+    this.name = name;
+    this.budget = budget;
+    this.priority = priority;
+    this.tiers = plans.main.map((plan) => new Tier(this, prefix, plan, manager));
+    this.classes = plans.classes.map((plan) => new Tier(this, `${prefix}${plan.upToBytes}-`, plan, manager));
+  }
+
+  /** Maps the memory of the first two tiers, so that the fast path finds them. @throws what mapping throws, with nothing left */
+  open(): void {
+    try {
+      for (const tier of this.tiers) {
+        if (tier.name === 'stack') {
+          const owner = tier.grow();
+          if (owner === null || owner.lowSpan === 0) continue;
+          this.stack = owner.allocator;
+          this.stackBase = owner.base;
+          this.stackUpTo = Math.min(FAST_BYTES, tier.upToBytes);
+        } else if (tier.name === 'pool') {
+          const owner = tier.grow();
+          if (owner === null || owner.lowSpan === 0 || this.classes.length > 0) continue;
+          this.heap = owner.allocator;
+          this.heapBase = owner.base;
+          this.heapUpTo = Math.min(FAST_BYTES, tier.upToBytes);
+        }
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** A handle for 1 to FAST_BYTES bytes from the stack or the first heap, or -1: then ask take(). */
+  takeSmall(byteLength: number): number {
+    const small = byteLength <= this.stackUpTo;
+    if (small) {
+      const offset = (this.stack as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
+      if (offset !== -1) return this.stackBase + offset;
+    }
+    if (byteLength > this.heapUpTo) return -1;
+    const offset = (this.heap as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
+    if (offset === -1) return -1;
+    if (small) (this.tiers[0] as Tier).fellThrough += 1;
+    return this.heapBase + offset;
+  }
+
+  /** A handle from the first tier for that size that has room, or -1. */
+  take(byteLength: number, alignment: number): number {
+    for (const tier of this.classes) {
+      if (byteLength > tier.upToBytes || byteLength * 2 <= tier.upToBytes) continue;
+      const handle = tier.take(byteLength, alignment);
+      if (handle !== -1) return handle;
+      tier.fellThrough += 1;
+      break;
+    }
+    for (const tier of this.tiers) {
+      if (byteLength > tier.upToBytes) continue;
+      const handle = tier.take(byteLength, alignment);
+      if (handle !== -1) return handle;
+      tier.fellThrough += 1;
+    }
+    return -1;
+  }
+
+  /** Notes bytes that the budget was charged. */
+  charged(bytes: number): void {
+    this.books[CHARGED] = (this.books[CHARGED] as number) + bytes;
+  }
+
+  /** Gives bytes back to the budget. One that refuses does not undo the free: they are offered again with the next. */
+  giveBack(bytes: number): void {
+    const { budget, books } = this;
+    if (budget === null || bytes === 0) return;
+    books[CHARGED] = (books[CHARGED] as number) - bytes;
+    const owed = books[OWED] as number;
+    try {
+      budget.release(bytes + owed);
+      if (owed !== 0) books[OWED] = 0;
+    } catch {
+      books[OWED] = owed + bytes;
+    }
+  }
+
+  /** Bytes that the budget is charged for the blocks of here. */
+  get chargedBytes(): number {
+    return this.books[CHARGED] as number;
+  }
+
+  /** Bytes that were freed and that the budget refused to take back. */
+  get owedBytes(): number {
+    return this.books[OWED] as number;
+  }
+
+  get liveBlocks(): number {
+    let live = 0;
+    for (const tier of [...this.tiers, ...this.classes]) live += tier.liveBlocks;
+    return live;
+  }
+
+  idleBytes(): number {
+    let idle = 0;
+    for (const tier of [...this.tiers, ...this.classes]) idle += tier.idleBytes();
+    return idle;
+  }
+
+  trim(): number {
+    let freed = 0;
+    for (const tier of [...this.tiers, ...this.classes]) freed += tier.trim();
+    return freed;
+  }
+
+  /** Lets go of all memory and of what the budget was charged for it. @throws ERR_MEMORY_IN_USE for pinned memory: what is left closes at the next call */
+  close(): void {
+    this.stackUpTo = 0;
+    this.heapUpTo = 0;
+    this.stack = null;
+    this.heap = null;
+    for (const tier of [...this.tiers, ...this.classes]) tier.close();
+    this.giveBack(this.chargedBytes);
+  }
+}
+
+/** The tier whose allocator that is; null for one that is not the system's. */
+export function tierOf(owner: Owner): Tier | null {
+  return owner.data instanceof Tier ? owner.data : null;
+}

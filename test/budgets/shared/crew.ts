@@ -1,0 +1,139 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { SharedBudget } from '../../../lib/budgets';
+import { Region } from '../../../lib/platform';
+
+const MEMBER = join(__dirname, 'member.cjs');
+const STOP = 0;
+const TOTAL = 1;
+const SLACK = 2;
+const PASSED = 3;
+const DONE = 4;
+const WAITED = 5;
+const OWN = 16;
+
+export type Mode = 'threads' | 'processes';
+
+export interface CrewOptions {
+  readonly limitBytes: number;
+  readonly quantumBytes: number;
+  /** The most that one of them has reserved at once. */
+  readonly most: number;
+  /** Steps between two turns of its event loop. */
+  readonly batch: number;
+  readonly waits?: boolean;
+  readonly open?: string;
+  readonly seed?: number;
+}
+
+export interface Hand {
+  readonly id: number;
+  readonly pid: number | undefined;
+  /** Ends it whatever it does; resolves with the signal that ended it, 'terminated' for a worker. */
+  kill(): Promise<string>;
+  stop(): void;
+  readonly ended: Promise<string>;
+}
+
+/** Members in threads or processes of their own, and the desk at which they tell what they have. */
+export class Crew {
+  private readonly desk = Region.shared(4096);
+  private readonly words = new Int32Array(this.desk.buffer, 0, 512);
+  private readonly hands: Hand[] = [];
+  private readonly budget: SharedBudget;
+  private readonly options: CrewOptions;
+
+  constructor(budget: SharedBudget, options: CrewOptions) {
+    this.budget = budget;
+    this.options = options;
+  }
+
+  async begin(mode: Mode): Promise<Hand> {
+    const id = this.hands.length + 1;
+    const setup = {
+      seed: 1,
+      ...this.options,
+      ...(this.options.open === undefined ? { handle: this.budget.handle } : {}),
+      library: process.env['NEBULA_TEST_LIBRARY'],
+      desk: this.desk.handle,
+      id,
+    };
+    const hand = mode === 'threads' ? await this.thread(id, setup) : await this.process(id, setup);
+    this.hands.push(hand);
+    return hand;
+  }
+
+  private thread(id: number, setup: object): Promise<Hand> {
+    const worker = new Worker(MEMBER, { workerData: setup });
+    const ended = new Promise<string>((done) =>
+      worker.once('exit', (code) => done(code === 1 ? 'terminated' : 'ended')),
+    );
+    return new Promise((done, fail) => {
+      worker.once('error', fail);
+      worker.once('message', () => {
+        const kill = (): Promise<string> => worker.terminate().then(() => ended);
+        done({ id, pid: undefined, kill, stop: () => {}, ended });
+      });
+    });
+  }
+
+  private process(id: number, setup: object): Promise<Hand> {
+    const child: ChildProcess = fork(MEMBER, { env: { ...process.env, MEMBER_SETUP: JSON.stringify(setup) } });
+    const ended = new Promise<string>((done) =>
+      child.once('exit', (code, signal) => done(signal ?? (code === 0 ? 'ended' : `exit ${code}`))),
+    );
+    return new Promise((done, fail) => {
+      void ended.then((how) => fail(new Error(how)));
+      child.once('message', () => {
+        const kill = (): Promise<string> => {
+          child.kill('SIGKILL');
+          return ended;
+        };
+        done({ id, pid: child.pid, kill, stop: () => child.kill('SIGSTOP'), ended });
+      });
+    });
+  }
+
+  /** Kills one; what it had is taken off the total before anybody can be charged with it. */
+  async kill(hand: Hand): Promise<string> {
+    const { most } = this.options;
+    Atomics.add(this.words, SLACK, most);
+    const how = await hand.kill();
+    Atomics.sub(this.words, TOTAL, Atomics.exchange(this.words, OWN + hand.id, 0));
+    Atomics.sub(this.words, SLACK, most);
+    return how;
+  }
+
+  get done(): number {
+    return Atomics.load(this.words, DONE);
+  }
+
+  /** How often the limit was seen passed. */
+  get passed(): number {
+    return Atomics.load(this.words, PASSED);
+  }
+
+  get waited(): number {
+    return Atomics.load(this.words, WAITED);
+  }
+
+  /** Waits until so many more reservations were made. */
+  async more(reservations: number): Promise<void> {
+    const from = this.done;
+    for (let turn = 0; this.done < from + reservations; turn += 1) {
+      if (turn > 20_000) throw new Error(`only ${this.done - from} of ${reservations} reservations`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** Lets all end by themselves. @returns how each ended */
+  async end(): Promise<string[]> {
+    Atomics.store(this.words, STOP, 1);
+    return Promise.all(this.hands.map(({ ended }) => ended));
+  }
+
+  close(): void {
+    this.desk.free();
+  }
+}
