@@ -126,7 +126,8 @@ export class Engine {
   /** Small, in the first allocators of its tiers, and nobody to be asked but the budget; -1 sends it the slow way. */
   allocateFast(space: Space, byteLength: number): number {
     if (
-      (byteLength | 0) !== byteLength || // strings and fractions are no such number
+      typeof byteLength !== 'number' ||
+      (byteLength | 0) !== byteLength ||
       byteLength <= 0 ||
       byteLength > space.fastBytes ||
       (this.limiter !== null && byteLength > this.limiter.largestAllowedBytes)

@@ -11,7 +11,7 @@ import {
   type MemoryError,
   memoryError,
 } from '../core';
-import { type AllocationRequest, AllocatorAdaptor, HookGuard } from './base';
+import { type AllocationRequest, AllocatorAdaptor, HookGuard, nameIn } from './base';
 
 export interface FailureInjectingOptions {
   /** Every n-th request fails: 1 fails all, 3 fails the third, sixth … */
@@ -46,7 +46,7 @@ export class FailureInjectingAllocator<I extends Allocator = Allocator> extends 
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: FailureInjectingOptions = {}) {
-    super('failing', inner, options?.name);
+    super('failing', inner, nameIn(options));
     const where = 'FailureInjectingAllocator';
     const given = checkOptions(where, options, [
       ...(['every', 'after', 'probability', 'seed', 'predicate', 'code', 'name'] as const),

@@ -1,5 +1,5 @@
 import { type Allocator, type AllocatorStats, checkInteger, checkOptions, disposeAll, memoryError } from '../core';
-import { AllocatorAdaptor, checkAllocator, isExhausted } from './base';
+import { AllocatorAdaptor, checkAllocator, isExhausted, nameIn } from './base';
 
 /** No single allocator has offsets above what 48 bits can name. */
 const PLAIN_REACH = 2 ** 48;
@@ -28,7 +28,7 @@ export class FallbackAllocator<
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(primary: P, secondary: S, options: FallbackOptions = {}) {
-    super('fallback', primary, options?.name ?? `fallback(${nameOf(primary)}, ${nameOf(secondary)})`);
+    super('fallback', primary, nameIn(options) ?? `fallback(${nameOf(primary)}, ${nameOf(secondary)})`);
     const given = checkOptions('FallbackAllocator', options, ['secondaryBase', 'name']);
     this.secondary = checkAllocator('FallbackAllocator: secondary', secondary);
     if ((primary as Allocator) === secondary) {

@@ -10,7 +10,7 @@ import {
   type PressureSignal,
   parseBytes,
 } from '../core';
-import { AllocatorAdaptor } from './base';
+import { AllocatorAdaptor, nameIn } from './base';
 
 /** Largest block that is granted at each level, in bytes; null grants all, 0 refuses all. */
 export type PressureLimits = { readonly [level in PressureLevel]?: ByteSize | null };
@@ -49,7 +49,7 @@ export class MonitoredAllocator<I extends Allocator = Allocator> extends Allocat
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: MonitoredOptions) {
-    super('monitored', inner, options?.name);
+    super('monitored', inner, nameIn(options));
     const { signal, limits } = checkOptions('MonitoredAllocator', options, ['signal', 'limits', 'name']);
     if (typeof signal !== 'object' || signal === null) {
       throw memoryError(

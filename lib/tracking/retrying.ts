@@ -1,5 +1,5 @@
 import { type Allocator, type AllocatorStats, checkFunction, checkInteger, checkOptions, isMemoryError } from '../core';
-import { type AllocationRequest, AllocatorAdaptor, HookGuard } from './base';
+import { type AllocationRequest, AllocatorAdaptor, HookGuard, nameIn } from './base';
 
 const DEFAULT_ATTEMPTS = 16;
 
@@ -29,7 +29,7 @@ export class RetryingAllocator<I extends Allocator = Allocator> extends Allocato
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: RetryingOptions) {
-    super('retrying', inner, options?.name);
+    super('retrying', inner, nameIn(options));
     const given = checkOptions('RetryingAllocator', options, ['onFailure', 'maxAttempts', 'name']);
     const { maxAttempts = DEFAULT_ATTEMPTS } = given;
     this.onFailure = checkFunction('RetryingAllocator: onFailure', given.onFailure);

@@ -3,17 +3,27 @@ import type { Timers } from '../../lib/core';
 
 export { codeOf } from '../platform/region/support';
 
-/** Every byte is counted once on each level, and nobody holds more than his limit. */
-export function checkTree(node: BudgetNode): void {
+/** What is wrong below a node: every byte is counted once on each level, and nobody holds more than his limit. */
+function wrongBelow(node: BudgetNode): string[] {
+  const { held, free, used, limit, guaranteed } = node;
   const children = [...node.children.values()];
   const lent = children.reduce((sum, child) => sum + child.held, 0);
-  const told = { path: node.path(), held: node.held, sum: node.free + node.used + lent };
-  expect(told).toEqual({ path: node.path(), held: node.held, sum: node.held });
-  expect(Math.min(node.free, node.used, node.held)).toBeGreaterThanOrEqual(0);
-  expect(node.held).toBeLessThanOrEqual(node.limit);
-  expect(node.held).toBeGreaterThanOrEqual(node.guaranteed);
-  expect(node.totalUsed()).toBeLessThanOrEqual(node.limit);
-  for (const child of children) checkTree(child);
+  const rules = {
+    'held is free, used and lent': held === free + used + lent,
+    'nothing is negative': Math.min(free, used, held) >= 0,
+    'held is within the limit': held <= limit,
+    'held covers the guarantee': held >= guaranteed,
+    'use is within the limit': node.totalUsed() <= limit,
+  };
+  const broken = Object.entries(rules).filter(([, holds]) => !holds);
+  const told = broken.map(
+    ([rule]) => `${node.path()}: ${rule}: ${JSON.stringify({ held, free, used, lent, limit, guaranteed })}`,
+  );
+  return [...told, ...children.flatMap(wrongBelow)];
+}
+
+export function checkTree(root: BudgetNode): void {
+  expect(wrongBelow(root)).toEqual([]);
 }
 
 /** Time that stands still until it is moved. */

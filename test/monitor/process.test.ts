@@ -15,8 +15,12 @@ describe('a process with a running monitor', () => {
     const program = `
       const monitor = new nebula.MemoryMonitor({ intervalMs: 20 });
       monitor.start();
-      setTimeout(() => console.log(monitor.stats().ticks > 2, monitor.stats().failures), 300);`;
-    expect(run(program)).toEqual({ output: 'true 0\n', status: 0, signal: null });
+      const work = setInterval(() => {
+        if (monitor.stats().ticks < 4) return;
+        clearInterval(work);
+        console.log(monitor.state, monitor.stats().failures);
+      }, 10);`;
+    expect(run(program)).toEqual({ output: 'monitoring 0\n', status: 0, signal: null });
   });
 
   it('ends while an action is awaited and a FIFO and files are watched', () => {

@@ -102,17 +102,26 @@ describe('PsiSource', () => {
     fire();
     expect([woken, source.mode]).toEqual([1, 'poll']);
     expect(source.read(500)).toMatchObject({ level: 'none' });
-    // Somebody else wrote a trigger: no pressure, and no proof that this kernel tells.
-    expect(source.mode).toBe('poll');
-    expect([events.triggers.size, events.watching.size]).toEqual([0, 0]);
-    source.read(2499);
-    expect(events.triggers.size).toBe(0);
-    source.read(2500); // its window is over: a new one
-    expect([events.triggers.size, events.made]).toEqual([1, 2]);
-    rewrite(root, { [OWN]: psi(200_000) });
+    // Somebody else wrote a trigger: no pressure, and no proof that this kernel tells. Ours stays, so that two processes
+    // do not wake each other for ever, and is made anew a minute later: it may have been used up.
+    expect([source.mode, events.made, events.triggers.size]).toEqual(['poll', 1, 1]);
+    source.read(60_499);
+    expect(events.made).toBe(1);
+    source.read(60_500);
+    expect([events.made, events.triggers.size]).toEqual([2, 1]);
+    source.read(600_000);
+    expect(events.made).toBe(2);
+    // A long time since the last reading thins the share out; the kernel and the total say that it was a short one.
+    rewrite(root, { [OWN]: psi(100_000) });
     fire();
-    expect(source.read(3000)).toMatchObject({ level: 'medium' });
+    expect(source.read(700_000)).toMatchObject({ level: 'medium', value: 0.05 });
     expect([woken, source.mode]).toEqual([2, 'event']);
+    // Used up: a new one when its window is over.
+    expect([events.triggers.size, events.watching.size]).toEqual([0, 0]);
+    source.read(701_999);
+    expect(events.triggers.size).toBe(0);
+    source.read(702_000);
+    expect([events.triggers.size, events.made]).toEqual([1, 3]);
     source.stop();
     expect([events.triggers.size, events.watching.size]).toEqual([0, 0]);
   });

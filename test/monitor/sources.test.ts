@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MemoryBudget } from '../../lib/budgets';
 import {
   BudgetSource,
@@ -7,6 +10,8 @@ import {
   MemoryMonitor,
   type PressureSource,
 } from '../../lib/monitor';
+import { fileEventsFor, systemFileEvents } from '../../lib/monitor/sources/file-events';
+import { openSysroot } from '../../lib/platform';
 import { codeOf, FakeTime, watched } from './support';
 
 describe('HeapSource', () => {
@@ -226,4 +231,31 @@ it('a ManualSource takes levels only', () => {
   expect(codeOf(() => source.fail(''))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   expect(codeOf(() => new ManualSource(''))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   expect(source.level).toBe('none');
+});
+
+describe('file events', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nebula-events-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('of this machine arrive, and a trigger is written as it is', async () => {
+    const path = join(folder, 'file');
+    writeFileSync(path, '');
+    let stop = (): void => {};
+    const told = new Promise<void>((resolve) => {
+      stop = systemFileEvents.watch(path, resolve);
+    });
+    const drop = systemFileEvents.trigger(path, 'some 1 2\0');
+    await told;
+    expect(readFileSync(path, 'latin1')).toBe('some 1 2\0');
+    stop();
+    drop();
+    expect(() => systemFileEvents.trigger(join(folder, 'nowhere'), 'x')).toThrow('ENOENT');
+  });
+
+  it('of a copied machine there are none: it is not written to', () => {
+    const copy = fileEventsFor('x', openSysroot(folder), undefined);
+    expect(codeOf(() => copy.trigger('/file', 'x'))).toBe('ERR_MEMORY_UNSUPPORTED');
+    expect(codeOf(() => copy.watch('/file', () => {}))).toBe('ERR_MEMORY_UNSUPPORTED');
+    expect(fileEventsFor('x', openSysroot(), undefined)).toBe(systemFileEvents);
+  });
 });

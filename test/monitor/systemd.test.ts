@@ -163,7 +163,14 @@ describe('SystemdSource', () => {
   });
 
   it('refuses options that make no sense', () => {
-    for (const options of [{ level: 'none' }, { levels: 'high' }, { thresholds: { low: 'x' } }, { name: '' }]) {
+    for (const options of [
+      { level: 'none' },
+      { levels: 'high' },
+      { thresholds: { low: 'x' } },
+      { name: '' },
+      { env: 5 },
+      { events: {} },
+    ]) {
       expect(codeOf(() => new SystemdSource(options as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
     }
   });

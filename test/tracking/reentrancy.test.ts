@@ -6,6 +6,7 @@ import type { Allocator, BudgetLike } from '../../lib/core';
 import {
   BudgetedAllocator,
   ByteLimit,
+  describeLeaks,
   diffLeaks,
   FallbackAllocator,
   MonitoredAllocator,
@@ -212,6 +213,25 @@ describe('odd values', () => {
       new RecordingAllocator(new ListAllocator(), { sink: () => {}, clock: clock as never });
     refusal('ERR_MEMORY_INVALID_ARGUMENT', recorder(5));
     refusal('ERR_MEMORY_INVALID_ARGUMENT', recorder({}));
+  });
+
+  test('options and reports that cannot be read are told as such', () => {
+    const options = {
+      get name(): string {
+        throw new TypeError('mine');
+      },
+    };
+    refusal('ERR_MEMORY_INVALID_ARGUMENT', () => new TrackedAllocator(new ListAllocator(), options));
+    refusal(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      () => new FallbackAllocator(new ListAllocator(), new ListAllocator(), options),
+    );
+    for (const odd of [null, undefined, {}, 5]) {
+      refusal('ERR_MEMORY_INVALID_ARGUMENT', () => describeLeaks(odd as never));
+    }
+    const report = new TrackedAllocator(new ListAllocator()).leaks();
+    refusal('ERR_MEMORY_INVALID_ARGUMENT', () => describeLeaks(report, '5' as never));
+    refusal('ERR_MEMORY_OUT_OF_RANGE', () => describeLeaks(report, -1));
   });
 
   test('an allocator without a prototype can be recorded', () => {

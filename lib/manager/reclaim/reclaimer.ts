@@ -179,7 +179,7 @@ export class Reclaimer {
   private ask(target: CheckedTarget, bytes: number, failed: string[]): number {
     try {
       const answer: unknown = target.reclaim(bytes);
-      if (typeof answer === 'number' && answer >= 0) return this.count(answer);
+      if (typeof answer === 'number' && answer >= 0 && answer < Number.POSITIVE_INFINITY) return this.count(answer);
       if (typeof (answer as PromiseLike<unknown> | null)?.then === 'function') {
         this.awaitAnswer(target, answer as PromiseLike<unknown>);
         return 0;
@@ -193,7 +193,7 @@ export class Reclaimer {
   }
 
   private count(bytes: number): number {
-    const whole = Number.isFinite(bytes) ? Math.floor(bytes) : 0;
+    const whole = Math.floor(bytes);
     this.freed = Math.min(Number.MAX_SAFE_INTEGER, this.freed + whole);
     return whole;
   }
@@ -204,7 +204,7 @@ export class Reclaimer {
     Promise.resolve(answer)
       .then(
         (bytes) => {
-          if (typeof bytes === 'number' && bytes >= 0) this.count(bytes);
+          if (typeof bytes === 'number' && bytes >= 0 && bytes < Number.POSITIVE_INFINITY) this.count(bytes);
           else this.failures += 1;
         },
         () => {

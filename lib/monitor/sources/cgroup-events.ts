@@ -1,7 +1,7 @@
 import { checkOneOf, checkOptions, checkString, PRESSURE_LEVELS, type PressureLevel } from '../../core';
 import { parseKeyed, type Sysroot } from '../../platform';
 import { rankOf } from '../scale';
-import { type FileEvents, quietly, systemFileEvents } from './file-events';
+import { type FileEvents, fileEventsFor, quietly } from './file-events';
 import { checkSysroot, countOf, GroupFinder } from './groups';
 import { type PressureSource, type SourceReading, unavailable } from './source';
 
@@ -60,7 +60,7 @@ export class CgroupEventsSource implements PressureSource {
     }
     this.levels = levels;
     this.sysroot = checkSysroot(where, given.sysroot);
-    this.events = given.events ?? systemFileEvents;
+    this.events = fileEventsFor(where, this.sysroot, given.events);
     this.groups = new GroupFinder(this.sysroot);
   }
 

@@ -64,7 +64,8 @@ export interface PsiFileOptions {
   readonly wake: () => void;
 }
 
-const RETRY_ARM_MS = 60_000;
+/** Until a trigger that could not be set, or may have been used up, is set again. */
+const REFRESH_MS = 60_000;
 
 /**
  * A pressure file, read at each tick. Node.js cannot wait for POLLPRI, so the trigger's sum is done here, on the totals.
@@ -97,20 +98,29 @@ export class PsiFile {
     }
     const line = trigger.kind === 'full' ? reading.full : reading.some;
     if (line === null) throw unavailable(`${path} does not count '${trigger.kind}'`);
-    const share = (line.totalUs === null ? null : this.meter.add(nowMs, line.totalUs)) ?? line.avg10Ratio;
-    if (this.woken) {
-      this.woken = false;
-      this.hasEvents ||= share >= trigger.stallMs / trigger.windowMs / 2;
-      // The kernel wakes once for a trigger that nobody polls: a new one is set when its window is over.
-      this.disarmNow();
-      this.rearmAtMs = nowMs + trigger.windowMs;
+    let share = (line.totalUs === null ? null : this.meter.add(nowMs, line.totalUs)) ?? line.avg10Ratio;
+    if (this.woken) share = this.believed(share, nowMs);
+    if (nowMs >= this.rearmAtMs) this.arm(nowMs);
+    const detail = `${trigger.kind} ${share.toFixed(3)} of the time (${path})`;
+    return { level: gauge.update(share), value: share, detail };
+  }
+
+  /**
+   * The share after the kernel woke us. The totals must agree: whoever else writes to the file wakes us as well, such as
+   * another process that sets its trigger.
+   */
+  private believed(share: number, nowMs: number): number {
+    const { stallMs, windowMs } = this.options.trigger;
+    this.woken = false;
+    if (this.meter.growthUs < (stallMs * 1000) / 2) {
+      this.rearmAtMs = Math.min(this.rearmAtMs, nowMs + REFRESH_MS);
+      return share;
     }
-    if (this.disarm === null && nowMs >= this.rearmAtMs) this.arm(nowMs);
-    return {
-      level: gauge.update(share),
-      value: share,
-      detail: `${trigger.kind} ${share.toFixed(3)} of the time (${path})`,
-    };
+    this.hasEvents = true;
+    // The kernel tells once of a trigger that nobody polls: a new one is set when its window is over.
+    this.disarmNow();
+    this.rearmAtMs = nowMs + windowMs;
+    return Math.max(share, stallMs / windowMs);
   }
 
   close(): void {
@@ -121,9 +131,10 @@ export class PsiFile {
 
   private arm(nowMs: number): void {
     const { path, text, events, wake } = this.options;
-    this.rearmAtMs = nowMs + RETRY_ARM_MS;
+    this.disarmNow();
     // Files of procfs wake pollers only: a trigger there would cost the kernel work for nothing.
     if (!path.startsWith('/proc/')) this.disarm = quietly(() => this.armed(path, text, events, wake));
+    this.rearmAtMs = this.disarm === null ? nowMs + REFRESH_MS : Number.POSITIVE_INFINITY;
   }
 
   private armed(path: string, text: string | Uint8Array, events: FileEvents, wake: () => void): () => void {

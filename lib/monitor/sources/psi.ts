@@ -1,7 +1,7 @@
 import { checkOneOf, checkOptions, checkString } from '../../core';
 import { findCgroups, type Sysroot } from '../../platform';
 import type { PressureGauge, PressureThresholds } from '../scale';
-import { type FileEvents, systemFileEvents } from './file-events';
+import { type FileEvents, fileEventsFor } from './file-events';
 import { checkSysroot, RESCAN_MS } from './groups';
 import { checkTrigger, gaugeFor, PsiFile, type PsiTrigger, type PsiTriggerSettings, triggerText } from './psi-file';
 import { type PressureSource, type SourceReading, unavailable } from './source';
@@ -44,7 +44,7 @@ export class PsiSource implements PressureSource {
     this.trigger = checkTrigger(where, given.trigger);
     this.gauge = gaugeFor(where, this.trigger, given.thresholds);
     this.sysroot = checkSysroot(where, given.sysroot);
-    this.events = given.events ?? systemFileEvents;
+    this.events = fileEventsFor(where, this.sysroot, given.events);
   }
 
   get mode(): 'poll' | 'event' {

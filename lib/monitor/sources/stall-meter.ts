@@ -11,6 +11,8 @@ export class StallMeter {
   private readonly windowMs: number;
   private samples: Sample[] = [];
   private share: number | null = null;
+  /** Stall since the begin of the window, or since the first sample. */
+  growthUs = 0;
 
   constructor(windowMs: number) {
     this.windowMs = windowMs;
@@ -26,6 +28,7 @@ export class StallMeter {
     const first = this.samples.findLastIndex((one) => atMs - one.atMs >= this.windowMs);
     if (first > 0) this.samples.splice(0, first);
     const [from] = this.samples;
+    this.growthUs = totalUs - (from?.totalUs ?? totalUs);
     if (from !== undefined && atMs - from.atMs >= SHORTEST_MS) {
       this.share = Math.min(1, (totalUs - from.totalUs) / 1000 / (atMs - from.atMs));
     }
@@ -35,5 +38,6 @@ export class StallMeter {
   reset(): void {
     this.samples = [];
     this.share = null;
+    this.growthUs = 0;
   }
 }

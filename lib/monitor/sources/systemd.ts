@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { checkOptions, checkString } from '../../core';
-import { openSysroot, type Sysroot } from '../../platform';
+import { checkOptions, checkString, describe, memoryError } from '../../core';
+import type { Sysroot } from '../../platform';
 import { checkStage, type PressureStage, type PressureThresholds } from '../scale';
 import { openFifo, openSocket } from './event-stream';
-import { type FileEvents, systemFileEvents } from './file-events';
+import { type FileEvents, fileEventsFor } from './file-events';
 import { checkSysroot } from './groups';
 import { checkTrigger, gaugeFor, PsiFile, parseTrigger } from './psi-file';
 import { type PressureSource, reasonOf, type SourceReading, unavailable } from './source';
@@ -54,11 +54,14 @@ export class SystemdSource implements PressureSource {
     const given = checkOptions(where, options, keys);
     this.name = checkString(`${where}: name`, given.name ?? 'systemd', 200);
     this.env = given.env ?? process.env;
+    if (typeof this.env !== 'object' || this.env === null) {
+      throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: env must be an object, got ${describe(this.env)}`);
+    }
     this.eventLevel = checkStage(`${where}: level`, given.level ?? 'medium');
     this.thresholds = given.thresholds;
     gaugeFor(where, checkTrigger(where, undefined), given.thresholds); // wrong thresholds are found now
-    this.sysroot = given.sysroot === undefined ? openSysroot() : checkSysroot(where, given.sysroot);
-    this.events = given.events ?? systemFileEvents;
+    this.sysroot = checkSysroot(where, given.sysroot);
+    this.events = fileEventsFor(where, this.sysroot, given.events);
   }
 
   get mode(): 'poll' | 'event' {

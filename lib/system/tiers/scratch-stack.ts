@@ -74,7 +74,8 @@ export class ScratchStack extends AllocatorBase {
   }
 
   private takeFast(byteLength: number, alignment: number): number {
-    return (byteLength | 0) === byteLength &&
+    return typeof byteLength === 'number' && // a bigint would throw below
+      (byteLength | 0) === byteLength &&
       byteLength > 0 &&
       alignment === GRANULE &&
       byteLength <= this.limit - this.top

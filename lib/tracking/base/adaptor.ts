@@ -168,6 +168,15 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
   }
 }
 
+/** The name in options that are checked later: what cannot be read is told then. */
+export function nameIn(options: { readonly name?: string | undefined } | undefined): string | undefined {
+  try {
+    return options?.name;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws ERR_MEMORY_INVALID_ARGUMENT */
 export function checkAllocator<A extends Allocator>(name: string, value: A): A {
   const missing = METHODS.find((method) => typeof (value as Partial<Allocator> | null)?.[method] !== 'function');

@@ -8,7 +8,7 @@ import {
   type MemoryError,
   memoryError,
 } from '../../core';
-import { AllocatorAdaptor, ignoreFailure, isThenable } from '../base';
+import { AllocatorAdaptor, ignoreFailure, isThenable, nameIn } from '../base';
 import { ByteLimit } from './limit';
 
 /** An allocation, and one that the budget makes from inside of its reservation. */
@@ -48,7 +48,7 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT for neither or both of `budget` and `limitBytes`, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: BudgetedOptions) {
-    super('budgeted', inner, options?.name);
+    super('budgeted', inner, nameIn(options));
     const { budget, limitBytes } = checkOptions('BudgetedAllocator', options, ['budget', 'limitBytes', 'name']);
     if ((budget === undefined) === (limitBytes === undefined)) {
       throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'BudgetedAllocator: give either budget or limitBytes');

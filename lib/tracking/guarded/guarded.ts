@@ -1,5 +1,5 @@
 import { type Allocator, type AllocatorStats, alignUp, isMemoryError, type MemoryError, memoryError } from '../../core';
-import { AllocatorAdaptor, BlockBook, isExhausted } from '../base';
+import { AllocatorAdaptor, BlockBook, isExhausted, nameIn } from '../base';
 import { type Damage, describeDamage, findDamage, type GuardedBlock, paintGuards } from './canary';
 import { type GuardedOptions, type GuardedSettings, readGuardedOptions } from './options';
 import { Quarantine, spanOf } from './quarantine';
@@ -32,7 +32,7 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: GuardedOptions = {}) {
-    super('guarded', inner, options?.name);
+    super('guarded', inner, nameIn(options));
     this.settings = readGuardedOptions(options);
   }
 

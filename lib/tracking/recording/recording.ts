@@ -9,7 +9,7 @@ import {
   disposeAll,
   parseBytes,
 } from '../../core';
-import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, unwrap } from '../base';
+import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, nameIn, unwrap } from '../base';
 import {
   COLUMNS,
   EXTRA_COLUMNS,
@@ -70,7 +70,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_SYSCALL when the file cannot be made */
   constructor(inner: I, options: RecordingOptions) {
-    super('recording', inner, options?.name);
+    super('recording', inner, nameIn(options));
     const given = checkOptions('RecordingAllocator', options, [
       ...(['sink', 'path', 'clock', 'bufferBytes', 'extraColumns', 'name'] as const),
     ]);

@@ -1,4 +1,4 @@
-import { describe, formatBytes, memoryError } from '../../core';
+import { checkInteger, describe, formatBytes, memoryError } from '../../core';
 import { TRACKING_LEVELS, type TrackingLevel } from './levels';
 import type { LeakSite } from './sites';
 
@@ -25,8 +25,14 @@ export interface LeakReport {
   readonly omittedSites: number;
 }
 
-/** The first sites of a report as lines of text, for errors and logs. */
+/**
+ * The first sites of a report as lines of text, for errors and logs.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no report, ERR_MEMORY_OUT_OF_RANGE
+ */
 export function describeLeaks(report: LeakReport, top: number = 5): string {
+  checkLeakReport(report, 'describeLeaks: report');
+  checkInteger('describeLeaks: top', top);
   const { liveAllocations, liveBytes, sampleInterval, sites } = report;
   const share = sampleInterval === 0 ? 'none' : `one in ${sampleInterval}`;
   const sampled = sampleInterval === 1 ? '' : `, of which ${share} was recorded`;

@@ -1,5 +1,5 @@
 import { type Allocator, checkInteger, checkOptions, type MemoryError, memoryError } from '../../core';
-import { AllocatorAdaptor, BlockBook } from '../base';
+import { AllocatorAdaptor, BlockBook, nameIn } from '../base';
 import { ScopedCounters, type TrackedCounters } from './counters';
 import { readTrackedOptions, type TrackedOptions, type TrackedSettings, type TrackingLevel } from './levels';
 import type { PresenceScope } from './presence';
@@ -51,7 +51,7 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: TrackedOptions = {}) {
-    super('tracked', inner, options?.name);
+    super('tracked', inner, nameIn(options));
     this.settings = readTrackedOptions(options);
     this.level = this.settings.level;
     this.tracking = this.level !== 'off';
