@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { claim, comparison, interleave, nebula, ratioOf, timed } from '../harness.mjs';
 
-const { BumpAllocator, ManualSource, MemoryMonitor, MonitoredAllocator } = nebula;
+const { ManualSource, MemoryMonitor } = nebula;
 
 let sink = 0;
 
@@ -50,41 +50,17 @@ export default async function run({ quick }) {
     [tick('a tick, all sources', {}), tick('a tick, one source', { sources: [new ManualSource()] })],
     quick ? 5 : 9,
   );
-  const allocations = quick ? 500_000 : 3_000_000;
-  const allocate = (allocator) =>
-    timed(allocations, (n) => {
-      for (let i = 0; i < n; i += 1) {
-        if (allocator.tryAllocate(16) < 0) allocator.reset();
-      }
-    });
-  const reading = await interleave(
-    [
-      { name: 'allocate, bare', run: () => allocate(new BumpAllocator('64MiB')) },
-      {
-        name: 'allocate, guarded by level',
-        run: () =>
-          withMonitor({}, (monitor) =>
-            allocate(new MonitoredAllocator(new BumpAllocator('64MiB'), { signal: monitor })),
-          ),
-      },
-    ],
-    quick ? 5 : 9,
-  );
   const all = ticking.find(({ name }) => name === 'a tick, all sources').median;
   return {
     title: 'MemoryMonitor',
     unit: 'ns',
-    rows: [...working, ...ticking, ...reading],
+    rows: [...working, ...ticking],
     claims: [
       claim('work beside a monitor to work alone', ratioOf(working, 'beside a monitor, 1 s', 'work alone'), '<=', 1.01),
       claim('share of a core at one tick a second', all / 1e9, '<=', 0.001),
       comparison(
         'work beside ten ticks a second to work alone',
         ratioOf(working, 'beside a monitor, 100 ms', 'work alone'),
-      ),
-      comparison(
-        'allocation guarded by the level to a bare one',
-        ratioOf(reading, 'allocate, guarded by level', 'allocate, bare'),
       ),
     ],
     notes: [

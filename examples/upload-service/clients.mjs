@@ -19,7 +19,11 @@ function upload(url, agent, image, uploadMs) {
         // Who was refused does not send the rest.
         if (!post.writableEnded) post.destroy();
         const { statusCode, headers } = response;
-        resolve({ status: statusCode, body: Buffer.concat(parts), retryMs: Number(headers['retry-after'] ?? 1) * 1000 });
+        resolve({
+          status: statusCode,
+          body: Buffer.concat(parts),
+          retryMs: Number(headers['retry-after'] ?? 1) * 1000,
+        });
       });
     });
     // Of a request that was given up after its answer.
@@ -58,9 +62,8 @@ export async function drive(url, { clients, seconds, image, expected, uploadMs, 
         } else if (status === 503) {
           told.refused += 1;
           await sleep(retryMs * (0.5 + Math.random()));
-        } else { told.failed += 1; if (process.env.DEBUG_CLIENTS) console.error(performance.now() | 0, status, String(body)); }
-      } catch (error) {
-        if (process.env.DEBUG_CLIENTS) console.error(performance.now() | 0, error.code, error.message);
+        } else told.failed += 1;
+      } catch {
         told.failed += 1;
         await sleep(100);
       }

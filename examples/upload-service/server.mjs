@@ -1,6 +1,5 @@
 // The service with nebula-memory. Every byte of an upload in work is charged to a budget before it is read:
 // who comes when it is full waits for a while and is then sent away with 503, and the service lives.
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import {
   AllocatorFactory,
@@ -31,8 +30,15 @@ const monitor = new MemoryMonitor(
   config.toMonitorOptions({ actions: [{ name: 'kept pages', kind: 'trim', target: provider }] }),
 ).start();
 
-const BUSY = ['ERR_MEMORY_TIMEOUT', 'ERR_MEMORY_BUDGET_EXCEEDED', 'ERR_MEMORY_OUT_OF_MEMORY'];
+const REFUSED = [
+  'ERR_MEMORY_TOO_LARGE',
+  'ERR_MEMORY_TIMEOUT',
+  'ERR_MEMORY_BUDGET_EXCEEDED',
+  'ERR_MEMORY_OUT_OF_MEMORY',
+];
 const PAGE = 4096;
+/** A client that reads nothing for so long loses its answer: memory is held for it. */
+const STALLED_MS = 30_000;
 const counters = { served: 0, refused: 0, gone: 0 };
 
 /** Copies a body into memory that is there already: the stream reads no faster than this. */
@@ -58,15 +64,17 @@ async function send(response, bytes) {
     }
   }
   response.end();
-  await once(response, 'close');
 }
 
-function refuse(request, reply, error) {
+/** No memory is spent on it: 503 for now, 413 for ever. */
+function refuse(request, reply, { code, message }) {
   counters.refused += 1;
   // Read and dropped: closing at once would take the answer away from a client that is still sending.
   request.raw.resume();
-  reply.code(503).header('retry-after', '1');
-  return { error: 'busy', reason: error.message };
+  const isTooLarge = code === 'ERR_MEMORY_TOO_LARGE';
+  if (isTooLarge) reply.code(413);
+  else reply.code(503).header('retry-after', '1');
+  return { error: isTooLarge ? 'too large' : 'busy', reason: message };
 }
 
 async function work(sizes, request, reply) {
@@ -78,7 +86,7 @@ async function work(sizes, request, reply) {
   try {
     held = await uploads.acquire(bytes, { ...config.toAcquireOptions(), signal: gone.signal });
   } catch (error) {
-    if (isMemoryError(error) && BUSY.includes(error.code)) return refuse(request, reply, error);
+    if (isMemoryError(error) && REFUSED.includes(error.code)) return refuse(request, reply, error);
     counters.gone += 1;
     throw error;
   }
@@ -90,6 +98,7 @@ async function work(sizes, request, reply) {
       await receive(request.body, input);
       halve(sizes, input, scratch, output);
       reply.hijack();
+      reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
       reply.raw.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': output.length });
       await send(reply.raw, output);
     });

@@ -173,7 +173,7 @@ export class BudgetNode {
     const again = [...this.barred];
     this.barred.clear();
     for (const child of again) child.serve();
-
+    this.serveOwn(); // whom the policy lets grow now may stand here since then
   }
 
   private serveOwn(): void {

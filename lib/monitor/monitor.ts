@@ -102,9 +102,9 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     this.running = true;
     for (const slot of [...this.slots]) slot.start(() => this.wake());
     this.settle();
-    if (this.ticking)
-      this.woken = true; // called from inside a round that stop() has ended
-    else this.tick();
+    // From inside a round that stop() has ended: the next one comes soon.
+    this.woken = this.ticking;
+    this.tick();
     return this;
   }
 
@@ -191,7 +191,7 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
   }
 
   private tick(): void {
-    if (this.ticking) return;
+    if (this.ticking || !this.running) return;
     this.ticking = true;
     this.woken = false;
     try {

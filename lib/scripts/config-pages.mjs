@@ -17,14 +17,14 @@ function cell(text) {
 }
 
 /** One table for each section. */
-function tables({ CONFIG_FIELDS, SECTION_HELP, formatRange, formatValue }) {
-  const sections = Object.entries(SECTION_HELP).map(([section, help]) => {
+function tables({ CONFIG_FIELDS, CONFIG_SECTION_HELP, formatConfigRange, formatConfigValue }) {
+  const sections = Object.entries(CONFIG_SECTION_HELP).map(([section, help]) => {
     const rows = CONFIG_FIELDS.filter((field) => field.section === section).map((field) =>
       [
         `\`${field.name}\``,
         field.help,
-        formatRange(field),
-        formatValue(field, field.fallback),
+        formatConfigRange(field),
+        formatConfigValue(field, field.fallback),
         field.restart === null ? 'yes' : 'no',
       ]
         .map(cell)

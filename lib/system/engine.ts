@@ -43,6 +43,8 @@ export class Engine {
   private readonly begin: () => void;
   /** Called after a free while draining. */
   onFree: (() => void) | null = null;
+  private backOff = 0;
+  private skips = 0;
   /** Requests refused for their priority or size under pressure. */
   shed = 0;
 
@@ -113,14 +115,17 @@ export class Engine {
 
   // ---- requests --------------------------------------------------------------------------------------------------
 
+  /** After allocateFast() gave -1. @throws as serve(), and what it returns */
   allocate(where: string, space: Space, byteLength: number): number {
-    const handle = this.allocateFast(space, byteLength);
-    return handle === -1 ? this.orThrow(this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority)) : handle;
+    const result = this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority);
+    if (typeof result === 'number') return result;
+    throw result;
   }
 
+  /** As allocate(), but -1 where there is no room. */
   tryAllocate(where: string, space: Space, byteLength: number): number {
-    const handle = this.allocateFast(space, byteLength);
-    return handle === -1 ? this.orNone(this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority)) : handle;
+    const result = this.serve(where, space, byteLength, BLOCK_ALIGNMENT, space.priority);
+    return typeof result === 'number' ? result : -1;
   }
 
   /** Small, in the first allocators of its tiers, and nobody to be asked but the budget; -1 sends it the slow way. */
@@ -139,22 +144,9 @@ export class Engine {
     const charge = TABLE[(byteLength + 15) >> 4] as number;
     if (!budget.tryReserve(charge)) return -1;
     space.charged(charge);
-    let handle = -1;
-    try {
-      handle = space.takeSmall(byteLength);
-    } finally {
-      if (handle === -1) space.giveBack(charge);
-    }
+    const handle = space.takeSmall(byteLength); // never throws: what might is no part of it
+    if (handle === -1) space.giveBack(charge);
     return handle;
-  }
-
-  private orThrow(result: number | MemoryError): number {
-    if (typeof result === 'number') return result;
-    throw result;
-  }
-
-  private orNone(result: number | MemoryError): number {
-    return typeof result === 'number' ? result : -1;
   }
 
   /**
@@ -213,11 +205,9 @@ export class Engine {
     let handle = -1;
     try {
       handle = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
-      if (handle === -1 && this.reclaimer.reclaim(byteLength, 'no tier has room') > 0) {
-        handle = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
-      }
+      if (handle === -1) handle = this.takeAfterReclaim(space, byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
     } finally {
-      if (handle === -1 && !paid) space.giveBack(charge);
+      if (handle === -1 && !paid && space.budget !== null) space.giveBack(charge);
     }
     if (handle !== -1) return handle;
     space.failures += 1;
@@ -226,6 +216,19 @@ export class Engine {
       source: space.name === '' ? 'system' : space.name,
       hint: 'Free what is no longer needed, make the tiers larger, or leave the tier of the system in.',
     });
+  }
+
+  // Where that does not help, the next ones fail without it: 1, 3, 7 and so on up to 1023 of them.
+  private takeAfterReclaim(space: Space, byteLength: number, alignment: number): number {
+    if (this.skips > 0) {
+      this.skips -= 1;
+      return -1;
+    }
+    const freed = this.reclaimer.reclaim(byteLength, 'no tier has room');
+    const handle = freed > 0 ? space.take(byteLength, alignment) : -1;
+    this.backOff = handle === -1 ? Math.min(1023, this.backOff * 2 + 1) : 0;
+    this.skips = this.backOff;
+    return handle;
   }
 
   private reserve(space: Space, charge: number): MemoryError | null {
@@ -269,16 +272,13 @@ export class Engine {
   // ---- frees -----------------------------------------------------------------------------------------------------
 
   free(where: string, handle: number, byteLength: number): void {
-    if (this.plain && typeof handle === 'number' && handle < SMALL_HANDLES) {
+    if (this.plain && typeof handle === 'number' && handle < SMALL_HANDLES && byteLength <= TABLE_END) {
       const owner = this.low[handle >>> 20];
       if (owner !== null && owner !== undefined) {
-        const tier = owner.data as Tier;
-        if (!tier.watchesFrees) {
+        const { home, watchesFrees } = owner.data as Tier;
+        if (!watchesFrees) {
           owner.allocator.deallocate(handle - owner.base, byteLength);
-          const { home } = tier;
-          if (home.budget !== null) {
-            home.giveBack(byteLength <= TABLE_END ? (TABLE[(byteLength + 15) >> 4] as number) : chargeOf(byteLength));
-          }
+          if (home.budget !== null) home.giveBack(TABLE[(byteLength + 15) >> 4] as number);
           return;
         }
       }
@@ -292,7 +292,7 @@ export class Engine {
     if (owner === null) throw space.refusal(where, handle);
     const tier = tierOf(owner) as Tier;
     owner.allocator.deallocate(space.offsetOf(owner, handle), byteLength);
-    tier.home.giveBack(chargeOf(byteLength));
+    if (tier.home.budget !== null) tier.home.giveBack(chargeOf(byteLength));
     if (tier.watchesFrees) this.tidy(tier, owner);
     if (!this.plain) this.told('onDeallocation', tier.home, handle, byteLength, tier);
     this.onFree?.();

@@ -16,7 +16,9 @@ export type {
 export { type Admission, PRIORITIES, type Priority, type PriorityName } from './gate';
 export type { HolderStats } from './holders';
 export { MemoryLease } from './lease';
-export { type MemoryContext, MemorySystem, type ShutdownOptions, type SystemAcquireOptions } from './memory-system';
+export type { MemoryContext, SystemAcquireOptions } from './leasing';
+export type { ShutdownOptions } from './life';
+export { MemorySystem } from './memory-system';
 export type { CacheLike, MonitorLike, SystemOptions } from './options';
 export type { BudgetReport, HealthReason, HealthStatus, SystemHealth, SystemStats } from './report';
 export type { SystemSnapshot } from './snapshot';

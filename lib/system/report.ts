@@ -21,7 +21,7 @@ export interface SystemStats {
   readonly tiers: readonly TierStats[];
   readonly tenants: readonly TenantStats[];
   readonly budget: BudgetReport | null;
-  readonly caches: readonly { readonly name: string; readonly usedBytes: number }[];
+  readonly caches: readonly { readonly name: string; readonly usedBytes: number | null }[];
   /** Charged for the blocks of the system itself; 0 without a budget. */
   readonly chargedBytes: number;
   /** Freed, and refused by the budget. */
@@ -61,12 +61,21 @@ const BRIMFUL = 0.99;
 export function budgetReport(budget: BudgetLike | null): BudgetReport | null {
   if (budget === null) return null;
   const usage = budget as BudgetLike & Partial<MemoryUsage> & { readonly limitBytes?: number };
-  const number = (value: unknown): number | null => (typeof value === 'number' && value >= 0 ? value : null);
   return Object.freeze({
     name: budget.name,
-    usedBytes: number(usage.usedBytes),
-    limitBytes: number(usage.limitBytes ?? usage.capacityBytes),
+    usedBytes: bytesOf(() => usage.usedBytes),
+    limitBytes: bytesOf(() => usage.limitBytes ?? usage.capacityBytes),
   });
+}
+
+/** A size that somebody else's code tells; null where it throws or makes no sense. */
+export function bytesOf(read: () => unknown): number | null {
+  try {
+    const value = read();
+    return typeof value === 'number' && value >= 0 ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 function fullness(

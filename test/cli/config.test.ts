@@ -124,6 +124,11 @@ describe('the command', () => {
     const fields = JSON.parse(stdout).fields as { path: string; value: unknown }[];
     expect(fields.find(({ path }) => path === 'pool.blocks')?.value).toBe(99);
     expect(fields.find(({ path }) => path === 'monitor.dwellMs')?.value).toBe(7000);
+    stdout = '';
+    const typed = join(folder, 'typed.toml');
+    writeFileSync(typed, '');
+    run(['config', '--json', '--file', typed], { env, platform: 'linux', stdout: out, stderr: out });
+    expect(JSON.parse(stdout).file).toBe(typed);
   });
 
   test('tells everything that is wrong, and exits with 1', () => {

@@ -182,6 +182,15 @@ describe('handles', () => {
     expect(live.size).toBe(0);
   });
 
+  test.each([Number.NaN, -7, 1.5 + 2 ** 40, 2 ** 60, undefined])('an allocator that hands out %p is told', (offset) => {
+    const broken = new HeapAllocator('64KiB');
+    const freed: unknown[] = [];
+    Object.assign(broken, { allocate: () => offset, deallocate: (at: unknown) => freed.push(at) });
+    manager.register('broken', broken, { owned: true });
+    expect(codeOf(() => manager.allocate(8))).toBe('ERR_MEMORY_INVALID_STATE');
+    expect(freed).toEqual([offset]);
+  });
+
   test('handleOf gives a block that was got directly its handle', () => {
     const a = heap('a');
     const offset = a.allocate(32);

@@ -190,6 +190,11 @@ describe('a MemoryMonitor', () => {
     source.set('critical');
     time.advance(1000);
     expect([monitor.level, monitor.state, time.pending]).toEqual(['critical', 'pressure', 1]);
+    monitor.stop();
+    monitor.once('state', () => monitor.stop());
+    const { ticks } = monitor.stats();
+    monitor.start();
+    expect([monitor.stats().ticks - ticks, monitor.state, time.pending]).toEqual([0, 'idle', 0]);
   });
 
   it('changes its settings as a whole or not at all', () => {

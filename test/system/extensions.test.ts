@@ -88,6 +88,35 @@ test('a sink that throws is told to the logger, and asked again', () => {
   expect(none.publish()).toBe(false);
 });
 
+test('a cache or a budget that cannot tell its size spoils no statistics', () => {
+  const broken = {
+    name: 'broken',
+    calls: 0,
+    get usedBytes(): number {
+      this.calls += 1;
+      if (this.calls > 1) throw new RangeError('no');
+      return 5;
+    },
+    trim: () => 0,
+  };
+  const budget = {
+    name: 'mine',
+    get usedBytes(): number {
+      throw new RangeError('no');
+    },
+    reserve() {},
+    tryReserve: () => true,
+    release() {},
+  };
+  using system = small({ caches: [broken], budget });
+  system.start();
+  expect(system.stats()).toMatchObject({
+    caches: [{ name: 'broken', usedBytes: null }],
+    budget: { name: 'mine', usedBytes: null, limitBytes: null },
+  });
+  expect(system.health().status).toBe('ok');
+});
+
 test('snapshots are written by the serializer and read back', () => {
   using system = small();
   system.allocate(100);

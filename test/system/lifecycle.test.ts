@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { MemoryBudget } from '../../lib/budgets';
 import { Region } from '../../lib/platform';
 import { MemorySystem } from '../../lib/system';
-import { codeOf, FakeTimers, small, thrown, turns } from './support';
+import { codeOf, FakeMonitor, FakeTimers, small, thrown, turns } from './support';
 
 test('created, running, draining, stopped', async () => {
   const system = small();
@@ -66,6 +68,16 @@ test('drain() takes no more requests and waits for the last free', async () => {
   expect(system.state).toBe('draining');
   await system.shutdown({ deadlineMs: 0 });
   expect(system.state).toBe('stopped');
+});
+
+test('a tenant that is closed by force while draining is waited for no more', async () => {
+  const system = small();
+  const tenant = system.tenant('t', { limitBytes: '1MiB' });
+  tenant.allocate(100);
+  const draining = system.drain();
+  tenant.close({ force: true });
+  await draining;
+  system.dispose();
 });
 
 test('shutdown() waits for its deadline, then says who still holds what', async () => {
@@ -203,6 +215,19 @@ test('memory that cannot be had at the start leaves it as it was', () => {
   expect(system.request(2000).tier).toBe('pool');
 });
 
+test('a part that cannot be connected leaves it as it was', () => {
+  const cache = { name: 'twice', usedBytes: 0, trim: () => 0 };
+  const monitor = new FakeMonitor();
+  using system = small({ caches: [cache, cache], monitor });
+  expect(codeOf(() => system.start())).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+  expect([system.state, system.stats().total.reservedBytes, system.stats().reclaimer.targets]).toEqual([
+    'created',
+    0,
+    0,
+  ]);
+  expect(monitor.listeners.size).toBe(0);
+});
+
 test.each([
   ['a deadline that is none', { deadlineMs: 'soon' }],
   ['force that is no boolean', { force: 1 }],
@@ -212,6 +237,23 @@ test.each([
   system.start();
   expect(thrown(() => system.shutdown(options as never)).code).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   expect(system.state).toBe('running');
+});
+
+test('one that is running does not keep its process alive', () => {
+  const script = `
+    const { MemorySystem } = require('./dist');
+    const sink = { counter() {}, gauge() {} };
+    const system = new MemorySystem({ metrics: sink, metricsIntervalMs: 1000, budget: { limitBytes: '64MiB' } });
+    system.tenant('t', { limitBytes: '1MiB' }).allocate(100);
+    const lease = system.request(100);
+    system.shutdown({ deadlineMs: '1h' }).catch(() => {});
+  `;
+  const { status, signal, stderr } = spawnSync(process.execPath, ['-e', script], {
+    cwd: join(__dirname, '..', '..'),
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
 });
 
 test('the builder takes each part once', () => {

@@ -116,6 +116,21 @@ test.each([
   system.free(handle, 10);
 });
 
+test('small requests inside of a hook are refused also where nobody wants to know of blocks', () => {
+  const codes: string[] = [];
+  const monitor = new FakeMonitor();
+  using system: MemorySystem = small({
+    monitor,
+    plugins: [{ name: 'p', onPressure: () => void codes.push(codeOf(() => system.allocate(10))) }],
+    logger: { info: () => void codes.push(codeOf(() => system.tryAllocate(10))), warn() {}, error() {} },
+  });
+  system.free(system.allocate(10), 10);
+  monitor.set('low');
+  expect(codes).toEqual(Array(3).fill('ERR_MEMORY_INVALID_STATE'));
+  system.free(system.allocate(10), 10);
+  expect(system.stats().liveBlocks).toBe(0);
+});
+
 test('a hook may free: what follows is told after it', () => {
   const order: string[] = [];
   const spare: number[] = [];

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PageProvider } from '../../lib/allocators';
 import { MemoryBudget } from '../../lib/budgets';
+import { Region } from '../../lib/platform';
 import { ByteLimit } from '../../lib/tracking';
 import { codeOf, KIB, MIB, small, thrown } from './support';
 
@@ -58,9 +59,16 @@ test("another's handle is foreign, the system may free all", () => {
 
 test('guard pages stand around its memory', () => {
   using system = small();
-  const guarded = system.tenant('guarded', { limitBytes: '1MiB', guardPages: true });
+  system.start();
+  const map = jest.spyOn(Region, 'map');
+  const guarded = system.tenant('guarded', { limitBytes: '1MiB', bytes: '64KiB', guardPages: true });
   using lease = guarded.request(5000);
+  using large = guarded.request('128KiB');
   lease.view().fill(1);
+  large.view().fill(1);
+  const made = map.mock.calls.filter(([bytes]) => Number(bytes) >= 64 * KIB);
+  expect(made.map(([, options]) => options?.guard)).toEqual([true, true]);
+  map.mockRestore();
   expect([guarded.guardPages, guarded.stats().guardPages]).toEqual([true, true]);
   expect(codeOf(() => system.tenant('x', { limitBytes: 5000, guardPages: true, provider: new PageProvider() }))).toBe(
     'ERR_MEMORY_INVALID_ARGUMENT',
@@ -148,7 +156,7 @@ test('a budget without children, or none, will do', () => {
   const handle = a.allocate(40 * KIB);
   expect([limit.usedBytes, a.usedBytes]).toEqual([40 * KIB, 40 * KIB]);
   expect(codeOf(() => a.allocate(40 * KIB))).toMatch(/^ERR_MEMORY/);
-  expect([a.tryAllocate(40 * KIB), a.budget.usedBytes]).toEqual([-1, 40 * KIB]);
+  expect([a.tryAllocate(40 * KIB), a.tryAllocate(30 * KIB), a.budget.usedBytes]).toEqual([-1, -1, 40 * KIB]);
   a.free(handle, 40 * KIB);
   expect([limit.usedBytes, a.budget.usedBytes]).toEqual([0, 0]);
   expect(codeOf(() => system.tenant('b', { limitBytes: 5000, guaranteedBytes: 5000 }))).toBe(

@@ -41,6 +41,8 @@ export const AREA = Object.freeze({
   beat: 6,
   pid: 7,
   thread: 8,
+  /** 1 once it has taken the limit as it is; before, it may still want another one. */
+  agreed: 9,
   /** A 64-bit float: bytes in use. */
   used: 16,
 });

@@ -81,6 +81,7 @@ export class SharedLeaf {
       throw memoryError('ERR_MEMORY_CORRUPTION', `${where}: a free place of the budget holds capacity`);
     }
     Atomics.store(words, area + AREA.ticket, 0);
+    Atomics.store(words, area + AREA.agreed, 0);
     Atomics.store(words, area + AREA.pid, process.pid);
     Atomics.store(words, area + AREA.thread, threadId);
     this.doubles[book.usedOf(owner)] = 0;
@@ -129,6 +130,7 @@ export class SharedLeaf {
   protected give(bytes: number): void {
     const units = Math.floor(bytes / this.unit);
     if (units <= 0) return;
+    this.free -= units * this.unit; // before they go, so that nothing that ends this call leaves them in both places
     this.ledger.give(this.owner, units);
     this.count();
   }

@@ -57,9 +57,13 @@ function use(where: string, region: Region): OpenBook {
   return { region, book: new BudgetBook(words, config) };
 }
 
+function checkMembers(where: string, members: unknown): number {
+  return checkInteger(`${where}: members`, members ?? DEFAULT_MEMBERS, 1, MAX_MEMBERS);
+}
+
 export function makeBook(where: string, options: SharedBudgetOptions, name?: string): OpenBook {
   const limitBytes = parseBytes(options.limitBytes, `${where}: limitBytes`, LIMIT);
-  const members = checkInteger(`${where}: members`, options.members ?? DEFAULT_MEMBERS, 1, MAX_MEMBERS);
+  const members = checkMembers(where, options.members);
   const region = Region.shared(bytesFor(members), name === undefined ? {} : { name });
   return orFree(region, () => begin(where, region, limitBytes, members));
 }
@@ -70,40 +74,31 @@ function errnoName(error: unknown): string {
 
 /** Opens named memory, and makes it where it is not there and a limit is given; whoever does the same meanwhile. */
 export function openBook(where: string, name: string, options: SharedBudgetOpenOptions): OpenBook {
-  const { limitBytes, members } = options;
   for (let look = 1; ; look += 1) {
     try {
-      const region = Region.open(name);
-      return orFree(region, () => {
-        const fresh = readConfig(where, wordsOf(region)) === null;
-        if (!fresh || limitBytes === undefined) return use(where, region);
-        const bytes = parseBytes(limitBytes, `${where}: limitBytes`, LIMIT);
-        return begin(
-          where,
-          region,
-          bytes,
-          checkInteger(`${where}: members`, members ?? DEFAULT_MEMBERS, 1, MAX_MEMBERS),
-        );
-      });
+      return openNamed(where, name, options) ?? makeBook(where, options as SharedBudgetOptions, name);
     } catch (error) {
-      const missing = errnoName(error) === 'ENOENT';
-      if (missing && limitBytes === undefined) throw error;
-      if (!missing && look >= LOOKS) throw error;
-      if (!missing && !isBeingMade(error)) throw error;
-    }
-    if (limitBytes === undefined) continue;
-    try {
-      return makeBook(where, { limitBytes, ...(members === undefined ? {} : { members }) }, name);
-    } catch (error) {
-      if (errnoName(error) !== 'EEXIST' || look >= LOOKS) throw error;
+      // Somebody took the name between the two, or has not given it a length yet, or died there.
+      const meanwhile = errnoName(error) === 'EEXIST' || isMemoryError(error, 'ERR_MEMORY_OUT_OF_RANGE');
+      if (!meanwhile || look === LOOKS) throw error;
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 }
 
-/** Named memory that has no length yet, or is too short: somebody is between making and sizing it, or died there. */
-function isBeingMade(error: unknown): boolean {
-  return isMemoryError(error) && (error.code === 'ERR_MEMORY_OUT_OF_RANGE' || error.code === 'ERR_MEMORY_SYSCALL');
+/** Null where the name is free and a limit is given. */
+function openNamed(where: string, name: string, { limitBytes, members }: SharedBudgetOpenOptions): OpenBook | null {
+  let region: Region;
+  try {
+    region = Region.open(name);
+  } catch (error) {
+    if (errnoName(error) === 'ENOENT' && limitBytes !== undefined) return null;
+    throw error;
+  }
+  return orFree(region, () => {
+    if (limitBytes === undefined || readConfig(where, wordsOf(region)) !== null) return use(where, region);
+    return begin(where, region, parseBytes(limitBytes, `${where}: limitBytes`, LIMIT), checkMembers(where, members));
+  });
 }
 
 export function attachBook(where: string, value: unknown): OpenBook & { name: string } {

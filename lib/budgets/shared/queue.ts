@@ -67,7 +67,8 @@ export class SharedQueue {
       if (deadlineMs !== undefined) {
         timer = this.timers.start(() => this.refuse(waiter, request.timedOut()), deadlineMs);
       }
-      this.serve();
+      if (this.queue.peek() === waiter) this.serve();
+      else this.lookLater();
     });
   }
 

@@ -29,6 +29,17 @@ import type {
 const MEMBER_KEYS = ['quantumBytes', 'timers', 'clock'] as const;
 const READINGS = 8;
 
+/** Checks what a member decides, before anything is opened for it. */
+function checkMember<T extends SharedBudgetMemberOptions>(
+  where: string,
+  options: T,
+  keys: readonly (keyof T & string)[],
+): T {
+  const given = checkOptions(where, options, keys);
+  if (given.quantumBytes !== undefined) parseBytes(given.quantumBytes, `${where}: quantumBytes`, { minBytes: 1 });
+  return given;
+}
+
 /**
  * A hard limit that threads and processes share. Each of them is a member with an object of its own, and the sum of what
  * all have reserved never passes the limit, not for a moment. What a member had whose worker was terminated or whose
@@ -51,7 +62,7 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
   static create(name: string, options: SharedBudgetOptions): SharedBudget {
     const where = 'SharedBudget.create';
     checkString(`${where}: name`, name, 200);
-    const given = checkOptions(where, options, ['limitBytes', 'members', ...MEMBER_KEYS]);
+    const given = checkMember(where, options, ['limitBytes', 'members', ...MEMBER_KEYS]);
     return SharedBudget.join(where, name, makeBook(where, given), given);
   }
 
@@ -65,16 +76,13 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
    */
   static open(name: string, options: SharedBudgetOpenOptions = {}): SharedBudget {
     const where = 'SharedBudget.open';
-    const given = checkOptions(where, options, ['limitBytes', 'members', ...MEMBER_KEYS]);
-    const budget = SharedBudget.join(where, name, openBook(where, name, given), given);
-    if (given.limitBytes === undefined) return budget;
-    try {
-      budget.agree(where, parseBytes(given.limitBytes, `${where}: limitBytes`, { minBytes: 1 }));
-      return budget;
-    } catch (error) {
-      budget.close();
-      throw error;
-    }
+    const given = checkMember(where, options, ['limitBytes', 'members', ...MEMBER_KEYS]);
+    const limitBytes =
+      given.limitBytes === undefined
+        ? undefined
+        : parseBytes(given.limitBytes, `${where}: limitBytes`, { minBytes: 1 });
+    checkInteger(`${where}: members`, given.members ?? 1, 1, 1023);
+    return SharedBudget.join(where, name, openBook(where, name, given), given, limitBytes);
   }
 
   /** Takes the name away; its members go on. @throws ERR_MEMORY_SYSCALL with ENOENT */
@@ -90,33 +98,64 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
    */
   static attach(handle: SharedBudgetHandle, options: SharedBudgetMemberOptions = {}): SharedBudget {
     const where = 'SharedBudget.attach';
-    const given = checkOptions(where, options, MEMBER_KEYS);
+    const given = checkMember(where, options, MEMBER_KEYS);
     const { name, ...book } = attachBook(where, handle);
     return SharedBudget.join(where, name, book, given);
   }
 
-  private static join(where: string, name: string, opened: OpenBook, options: SharedBudgetMemberOptions): SharedBudget {
+  private static join(
+    where: string,
+    name: string,
+    opened: OpenBook,
+    options: SharedBudgetMemberOptions,
+    limitBytes?: number,
+  ): SharedBudget {
+    let budget: SharedBudget;
     try {
-      return new SharedBudget(where, name, opened, options);
+      budget = new SharedBudget(where, name, opened, options);
     } catch (error) {
       opened.region.free();
       throw error;
     }
+    try {
+      budget.agree(where, limitBytes);
+      return budget;
+    } catch (error) {
+      budget.close();
+      throw error;
+    }
   }
 
-  /** Whoever comes first after all others have gone sets the limit anew; otherwise it must be the same. */
-  private agree(where: string, limitBytes: number): void {
-    const units = unitsOf(this.name, limitBytes, this.unit);
-    const found = this.book.limitUnits;
-    if (units === found) return;
-    this.recover();
-    if (this.stats().members.length > 1 || this.ledger.granted > units || !this.book.exchangeLimit(found, units)) {
-      throw memoryError(
-        'ERR_MEMORY_INVALID_ARGUMENT',
-        `${where}: '${this.name}' has members and a limit of ${found * this.unit} bytes, not ${limitBytes}`,
-        { source: this.name, hint: 'Give the same limit in every process, or use resize().' },
-      );
+  /**
+   * Members that live agree on one limit. Those that come when all others have gone, several at once perhaps, set it anew.
+   */
+  private agree(where: string, limitBytes: number | undefined): void {
+    const { words, book } = this;
+    const found = book.limitUnits;
+    const units = limitBytes === undefined ? found : unitsOf(this.name, limitBytes, this.unit);
+    if (units !== found) {
+      this.recover();
+      if (!this.othersAgreed()) {
+        book.exchangeLimit(found, units);
+        if (this.othersAgreed() || this.ledger.granted > units) book.exchangeLimit(units, found);
+      }
     }
+    Atomics.store(words, book.areaOf(this.owner) + AREA.agreed, 1);
+    if (limitBytes === undefined || book.limitUnits === units) return;
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `${where}: '${this.name}' has members and a limit of ${this.limitBytes} bytes, not ${limitBytes}`,
+      { source: this.name, hint: 'Give the same limit in every process, or use resize().' },
+    );
+  }
+
+  private othersAgreed(): boolean {
+    const { words, book } = this;
+    for (let owner = 1; owner <= book.members; owner += 1) {
+      if (owner === this.owner || book.table.isVacant(owner)) continue;
+      if (Atomics.load(words, book.areaOf(owner) + AREA.agreed) !== 0) return true;
+    }
+    return false;
   }
 
   // ---- what it is ------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import { renderConfig, renderExplanation } from './render';
 /** `nebula-memory config`: every value, or one of them explained. @returns the exit code */
 export function config(args: Arguments, around: Surroundings): number {
   const explained = args.explain === null ? null : readPath(args.explain);
-  const { env } = around;
+  // A file that was typed is stronger than one that a variable names.
+  const env = args.configFile === null ? around.env : { ...around.env, NEBULA_MEMORY_CONFIG: undefined };
   const loaded = MemoryConfig.load({
     env,
     ...(args.configFile === null ? {} : { file: existing(args.configFile) }),

@@ -1,13 +1,13 @@
 import {
   CONFIG_FIELDS,
   CONFIG_PRESETS,
+  CONFIG_SECTION_HELP,
   type ConfigField,
   type ConfigPath,
-  formatRange,
-  formatSource,
-  formatValue,
+  formatConfigRange,
+  formatConfigSource,
+  formatConfigValue,
   type MemoryConfig,
-  SECTION_HELP,
 } from '../../system';
 import { fields, indent, inner, paragraph, section, stack } from '../render/layout';
 import { type Column, table } from '../render/table';
@@ -23,7 +23,7 @@ const COLUMNS: readonly Column[] = [
 
 /** Every value with its unit and its source, by section. */
 export function renderConfig(config: MemoryConfig, view: View): string {
-  const sections = Object.entries(SECTION_HELP).map(([name, help]) => {
+  const sections = Object.entries(CONFIG_SECTION_HELP).map(([name, help]) => {
     const own = CONFIG_FIELDS.filter((field) => field.section === name);
     const rows = own.map((field) => rowOf(config, field, view));
     return section(view, `[${name}]`, indent(table(inner(view), COLUMNS, rows)), view.quiet ? '' : help);
@@ -41,9 +41,9 @@ function rowOf(config: MemoryConfig, field: ConfigField, view: View): Rich[] {
   const isDefault = source.kind === 'default';
   return [
     field.name,
-    span(formatValue(field, config.get(field.path), view.bytes), isDefault ? undefined : 'strong'),
+    span(formatConfigValue(field, config.get(field.path), view.bytes), isDefault ? undefined : 'strong'),
     span(unitOf(field, view), 'dim'),
-    span(formatSource(source), isDefault ? 'dim' : 'accent'),
+    span(formatConfigSource(source), isDefault ? 'dim' : 'accent'),
   ];
 }
 
@@ -72,12 +72,12 @@ function hints(view: View): string[] {
 /** One field: what it means, what it takes, and everybody who says something of it. */
 export function renderExplanation(config: MemoryConfig, path: ConfigPath, view: View): string {
   const field = CONFIG_FIELDS.find((one) => one.path === path) as ConfigField;
-  const show = (value: number | string | boolean): string => formatValue(field, value, view.bytes);
+  const show = (value: number | string | boolean): string => formatConfigValue(field, value, view.bytes);
   const [strongest, ...weaker] = config.candidatesOf(path);
   const facts = [
     { label: 'value', value: [span(show(config.get(path)), 'strong'), ` (${unitOf(field, view)})`] },
-    { label: 'source', value: strongest === undefined ? '' : formatSource(strongest.source) },
-    { label: 'values', value: formatRange(field) },
+    { label: 'source', value: strongest === undefined ? '' : formatConfigSource(strongest.source) },
+    { label: 'values', value: formatConfigRange(field) },
     { label: 'default', value: show(field.fallback) },
     { label: 'variable', value: field.env },
     { label: 'in a file', value: `${path} = ${JSON.stringify(exampleOf(field))}` },
@@ -86,7 +86,7 @@ export function renderExplanation(config: MemoryConfig, path: ConfigPath, view: 
       value: field.restart === null ? 'taken over while it runs' : `needs a restart: ${field.restart}`,
     },
   ];
-  const overridden = weaker.map(({ value, source }) => ({ label: formatSource(source), value: show(value) }));
+  const overridden = weaker.map(({ value, source }) => ({ label: formatConfigSource(source), value: show(value) }));
   const presets = presetRows(field, show);
   return stack([
     wrap(view, span(path, 'strong'), view.width),
@@ -102,7 +102,7 @@ export function renderExplanation(config: MemoryConfig, path: ConfigPath, view: 
 function exampleOf(field: ConfigField): string | number | boolean {
   const { fallback, type } = field;
   if (typeof fallback !== 'number' || (type !== 'bytes' && type !== 'duration')) return fallback;
-  return formatValue(field, fallback).replace(' ', '');
+  return formatConfigValue(field, fallback).replace(' ', '');
 }
 
 function presetRows(

@@ -1,4 +1,4 @@
-import { type Allocator, checkInteger, type MemoryError, memoryError } from '../../core';
+import { type Allocator, checkInteger, describe, type MemoryError, memoryError } from '../../core';
 import type { Region } from '../../platform';
 
 // One space of handles for the offsets of many allocators. A handle is `where the owner's part begins + offset`:
@@ -73,9 +73,23 @@ export class HandleSpace {
     owner.lowSpan = 0;
   }
 
-  /** The handle of an offset. @throws ERR_MEMORY_OVERFLOW where all parts are taken */
+  /**
+   * The handle of an offset.
+   *
+   * @throws ERR_MEMORY_OVERFLOW where all parts are taken, ERR_MEMORY_INVALID_STATE for what an allocator of somebody else's
+   *   calls an offset and is none
+   */
   handleOf(owner: Owner, offset: number): number {
-    if (offset < owner.lowSpan) return owner.base + offset;
+    if (offset >= 0 && offset < owner.lowSpan) return owner.base + offset;
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_STATE',
+        `'${owner.name}' handed out ${describe(offset)}, which is no offset`,
+        {
+          source: owner.name,
+        },
+      );
+    }
     const index = Math.floor(offset / HIGH_UNIT);
     const unit = owner.parts.get(index) ?? this.takeHigh(owner, index);
     return unit * HIGH_UNIT + (offset - index * HIGH_UNIT);

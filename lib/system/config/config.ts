@@ -29,7 +29,7 @@ import { type ConfigProblem, type ConfigSource, configError } from './problems';
 import { type Resolved, resolveSources, type Sources } from './resolve';
 import type { Environment } from './sources/env';
 import type { FileReader } from './sources/file';
-import type { Entry } from './sources/layer';
+import { copyTree, type Entry } from './sources/layer';
 import {
   CONFIG_FIELDS,
   type ConfigField,
@@ -69,6 +69,17 @@ export const LOAD_KEYS = [
   'readFile',
 ] as const satisfies readonly (keyof ConfigLoadOptions)[];
 
+function copyOfCode(where: string, code: ConfigInput): ConfigInput {
+  try {
+    return copyTree(code) as ConfigInput;
+  } catch (cause) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: code cannot be read`, {
+      hint: 'Pass an object literal.',
+      cause,
+    });
+  }
+}
+
 /** Checks the options of `load`. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_CONFIG for a preset that is not there */
 export function checkSources(where: string, options: ConfigLoadOptions | undefined): Sources {
   const given = checkOptions<ConfigLoadOptions>(where, options, LOAD_KEYS);
@@ -84,7 +95,7 @@ export function checkSources(where: string, options: ConfigLoadOptions | undefin
   return {
     env: env ?? process.env,
     file: file === undefined || file === null ? file : checkString(`${where}: file`, file),
-    code: given.code ?? {},
+    code: copyOfCode(where, given.code ?? {}),
     preset,
     cwd: cwd === undefined ? process.cwd() : checkString(`${where}: cwd`, cwd),
     readFile: readFile === undefined ? undefined : checkFunction(`${where}: readFile`, readFile),

@@ -2,7 +2,12 @@ export type { ConfigAllocatorParts, ConfigMonitorParts, ConfigProviderParts, Con
 export { type ConfigCandidate, type ConfigLoadOptions, MemoryConfig } from './config';
 export type { FileWatch } from './file-watch';
 export { CONFIG_PRESETS, type ConfigPreset } from './presets';
-export { type ConfigProblem, type ConfigProblemKind, type ConfigSource, formatSource } from './problems';
+export {
+  type ConfigProblem,
+  type ConfigProblemKind,
+  type ConfigSource,
+  formatSource as formatConfigSource,
+} from './problems';
 export { configSchema } from './schema';
 export {
   CONFIG_FIELDS,
@@ -12,9 +17,9 @@ export {
   type ConfigSection,
   type ConfigValue,
   type ConfigValues,
-  SECTION_HELP,
+  SECTION_HELP as CONFIG_SECTION_HELP,
 } from './table';
-export { formatRange, formatValue } from './values';
+export { formatRange as formatConfigRange, formatValue as formatConfigValue } from './values';
 export {
   type ConfigChange,
   type ConfigEvents,

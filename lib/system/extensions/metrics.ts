@@ -43,7 +43,7 @@ export class MetricsPublisher {
     this.counter('refusals_total', stats.failures, { system, reason: 'room' });
     this.counter('reclaimed_bytes_total', stats.reclaimer.freedBytes, { system });
     for (const { name, usedBytes } of stats.caches)
-      this.sink.gauge(`${PREFIX}cache_bytes`, usedBytes, { system, cache: name });
+      if (usedBytes !== null) this.sink.gauge(`${PREFIX}cache_bytes`, usedBytes, { system, cache: name });
     const { budget } = stats;
     if (budget?.usedBytes != null) this.sink.gauge(`${PREFIX}budget_used_bytes`, budget.usedBytes, { system });
     if (budget?.limitBytes != null) this.sink.gauge(`${PREFIX}budget_limit_bytes`, budget.limitBytes, { system });

@@ -159,13 +159,15 @@ export class Tenant implements MemoryUsage, Disposable {
   /** As MemorySystem.allocate(), of this tenant's memory. */
   allocate(byteLength: number): number {
     if (this.closed) this.needOpen('allocate');
-    return this.host.engine.allocate('Tenant.allocate', this.space, byteLength);
+    const handle = this.host.engine.allocateFast(this.space, byteLength);
+    return handle === -1 ? this.host.engine.allocate('Tenant.allocate', this.space, byteLength) : handle;
   }
 
   /** As allocate(), but -1 where there is no room. */
   tryAllocate(byteLength: number): number {
     if (this.closed) this.needOpen('tryAllocate');
-    return this.host.engine.tryAllocate('Tenant.tryAllocate', this.space, byteLength);
+    const handle = this.host.engine.allocateFast(this.space, byteLength);
+    return handle === -1 ? this.host.engine.tryAllocate('Tenant.tryAllocate', this.space, byteLength) : handle;
   }
 
   /** Gives a block of this tenant back. @throws ERR_MEMORY_FOREIGN_FREE for another's, and as MemorySystem.free() */

@@ -11,6 +11,7 @@ function stackTier(plan: StackPlan): TierPlan {
     upToBytes: plan.upToBytes,
     most: 1,
     make: () => new ScratchStack(plan.bytes, { name: 'stack' }),
+    isPlain: true,
     retainBytes: null,
   };
 }
@@ -31,6 +32,7 @@ export function heapTier(plan: PoolPlan, factory: AllocatorFactory): TierPlan {
         ...(provider === undefined ? {} : { provider }),
         ...(preset === undefined ? {} : { preset }),
       }),
+    isPlain: adaptors.length === 0 && preset !== 'debug',
     retainBytes: null,
   };
 }
@@ -52,6 +54,7 @@ function classTiers(plan: PoolPlan): TierPlan[] {
           name: `pool of ${blockBytes}`,
           ...(plan.provider === undefined ? {} : { provider: plan.provider }),
         }),
+      isPlain: true,
       retainBytes: null,
     }));
 }
@@ -71,6 +74,7 @@ function arenaTier(plan: ArenaPlan): TierPlan {
         alignment: BLOCK_ALIGNMENT,
         ...(provider === undefined ? {} : { provider }),
       }),
+    isPlain: false,
     retainBytes: plan.retainBytes,
   };
 }
@@ -87,6 +91,7 @@ export function regionTier({ maxBytes, provider }: SystemPlan): TierPlan {
         ...(maxBytes === undefined ? {} : { maxBytes }),
         ...(provider === undefined ? {} : { provider }),
       }),
+    isPlain: false,
     retainBytes: null,
   };
 }

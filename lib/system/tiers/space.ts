@@ -22,6 +22,7 @@ export class Space implements TierHome {
   readonly classes: readonly Tier[];
   /** Bytes that the budget is charged for blocks of here, and those that it refused to take back. */
   private readonly books = new Float64Array(2);
+  private owes = false;
   /** Requests up to this size may take the fast path; 0 while something is out of the ordinary. */
   fastBytes = 0;
   /** Requests that the budget or a low priority stopped. */
@@ -64,7 +65,7 @@ export class Space implements TierHome {
           this.stackUpTo = Math.min(FAST_BYTES, tier.upToBytes);
         } else if (tier.name === 'pool') {
           const owner = tier.grow();
-          if (owner === null || owner.lowSpan === 0 || this.classes.length > 0) continue;
+          if (owner === null || owner.lowSpan === 0 || this.classes.length > 0 || !tier.isPlain) continue;
           this.heap = owner.allocator;
           this.heapBase = owner.base;
           this.heapUpTo = Math.min(FAST_BYTES, tier.upToBytes);
@@ -78,15 +79,20 @@ export class Space implements TierHome {
 
   /** A handle for 1 to FAST_BYTES bytes from the stack or the first heap, or -1: then ask take(). */
   takeSmall(byteLength: number): number {
-    const small = byteLength <= this.stackUpTo;
-    if (small) {
+    if (byteLength <= this.stackUpTo) {
       const offset = (this.stack as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
-      if (offset !== -1) return this.stackBase + offset;
+      return offset === -1 ? this.takeBelowStack(byteLength) : this.stackBase + offset;
     }
     if (byteLength > this.heapUpTo) return -1;
     const offset = (this.heap as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
+    return offset === -1 ? -1 : this.heapBase + offset;
+  }
+
+  private takeBelowStack(byteLength: number): number {
+    if (byteLength > this.heapUpTo) return -1;
+    const offset = (this.heap as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
     if (offset === -1) return -1;
-    if (small) (this.tiers[0] as Tier).fellThrough += 1;
+    (this.tiers[0] as Tier).fellThrough += 1;
     return this.heapBase + offset;
   }
 
@@ -115,15 +121,32 @@ export class Space implements TierHome {
 
   /** Gives bytes back to the budget. One that refuses does not undo the free: they are offered again with the next. */
   giveBack(bytes: number): void {
-    const { budget, books } = this;
-    if (budget === null || bytes === 0) return;
-    books[CHARGED] = (books[CHARGED] as number) - bytes;
-    const owed = books[OWED] as number;
+    this.books[CHARGED] = (this.books[CHARGED] as number) - bytes;
+    if (this.owes || bytes === 0) {
+      this.settle(bytes);
+      return;
+    }
     try {
-      budget.release(bytes + owed);
-      if (owed !== 0) books[OWED] = 0;
+      this.budget?.release(bytes);
     } catch {
-      books[OWED] = owed + bytes;
+      this.owe(bytes);
+    }
+  }
+
+  private owe(bytes: number): void {
+    this.books[OWED] = (this.books[OWED] as number) + bytes;
+    this.owes = true;
+  }
+
+  private settle(bytes: number): void {
+    const all = bytes + (this.books[OWED] as number);
+    if (all === 0) return;
+    this.books[OWED] = 0;
+    this.owes = false;
+    try {
+      this.budget?.release(all);
+    } catch {
+      this.owe(all);
     }
   }
 
@@ -147,6 +170,15 @@ export class Space implements TierHome {
     let idle = 0;
     for (const tier of [...this.tiers, ...this.classes]) idle += tier.idleBytes();
     return idle;
+  }
+
+  /** What its tiers hold, by names for people. */
+  reports(): { readonly name: string; readonly blocks: number; readonly bytes: number }[] {
+    return [...this.tiers, ...this.classes].map((tier) => {
+      const { liveBlocks, usedBytes } = tier.stats();
+      const name = this.name === '' ? `tier ${tier.name}` : `tenant '${this.name}', tier ${tier.name}`;
+      return { name, blocks: liveBlocks, bytes: usedBytes };
+    });
   }
 
   trim(): number {

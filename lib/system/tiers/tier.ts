@@ -31,6 +31,8 @@ export interface TierPlan {
   readonly most: number;
   /** Makes one more. */
   make(index: number): Allocator;
+  /** True where tryAllocate() of a right size never throws, so that the fast path may call it unguarded. */
+  readonly isPlain: boolean;
   /** Bytes that empty allocators may keep; null: they are left alone until trim(). */
   readonly retainBytes: number | null;
 }
@@ -52,6 +54,8 @@ export class Tier {
   readonly upToBytes: number;
   /** True where a free has to come by afterFree(). */
   readonly watchesFrees: boolean;
+  /** True where tryAllocate() of a right size never throws. */
+  readonly isPlain: boolean;
   readonly owners: Owner[] = [];
   /** Requests that found no room here. */
   fellThrough = 0;
@@ -66,6 +70,7 @@ export class Tier {
   constructor(home: TierHome, prefix: string, plan: TierPlan, manager: AllocatorManager) {
     this.home = home;
     this.watchesFrees = plan.retainBytes !== null;
+    this.isPlain = plan.isPlain;
     this.name = plan.name;
     this.upToBytes = plan.upToBytes;
     this.plan = plan;

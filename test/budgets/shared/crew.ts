@@ -41,20 +41,22 @@ export class Crew {
   private readonly desk = Region.shared(4096);
   private readonly words = new Int32Array(this.desk.buffer, 0, 512);
   private readonly hands: Hand[] = [];
-  private readonly budget: SharedBudget;
+  private count = 0;
+  private readonly budget: SharedBudget | null;
   private readonly options: CrewOptions;
 
-  constructor(budget: SharedBudget, options: CrewOptions) {
+  constructor(budget: SharedBudget | null, options: CrewOptions) {
     this.budget = budget;
     this.options = options;
   }
 
   async begin(mode: Mode): Promise<Hand> {
-    const id = this.hands.length + 1;
+    this.count += 1;
+    const id = this.count;
     const setup = {
       seed: 1,
       ...this.options,
-      ...(this.options.open === undefined ? { handle: this.budget.handle } : {}),
+      ...(this.budget === null ? {} : { handle: this.budget.handle }),
       library: process.env['NEBULA_TEST_LIBRARY'],
       desk: this.desk.handle,
       id,

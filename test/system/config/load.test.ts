@@ -3,7 +3,7 @@ import {
   CONFIG_FIELDS,
   CONFIG_PRESETS,
   type ConfigPreset,
-  formatSource,
+  formatConfigSource,
   MemoryConfig,
 } from '../../../lib/system/config';
 import { MACHINE, PROBES } from './probes';
@@ -136,9 +136,9 @@ describe('ways in', () => {
   });
 
   test('sources are told in words', () => {
-    expect([{ kind: 'env', name: 'X' } as const, { kind: 'preset', name: 'debug' } as const].map(formatSource)).toEqual(
-      ['X', 'preset debug'],
-    );
+    expect(
+      [{ kind: 'env', name: 'X' } as const, { kind: 'preset', name: 'debug' } as const].map(formatConfigSource),
+    ).toEqual(['X', 'preset debug']);
   });
 });
 

@@ -196,6 +196,15 @@ describe('all of a file', () => {
     ['{"arena": {', 1],
     ['', 1],
     ['\n\n[', 3],
+    ['{\n"a": nope,\n\n"b": 1}', 2],
+    ['{"arena": {\n "buffers": 1\n "zero": true\n}}', 3],
+    ['{"arena": {\n "buffers": 01\n}}', 2],
+    ['{"arena": {\n "buffers": [1,]\n}}', 2],
+    ['{"arena": {\n "onReset": "x\ty\n"}}', 2],
+    ['{"arena": {\n "onReset": "\\u12"}}', 2],
+    ['{"arena": {}}\n\n}', 3],
+    ['{"arena": {\n\n "zero": tru}}\n\n', 3],
+    ['{"arena": {\n\n "buffers": -}}\n\n', 3],
     ['[1,2]', null],
   ])('no JSON: %j', (json, line) => {
     const found = MemoryConfig.validate(inMemory({ text: json, file: 'memory.json' }));
@@ -283,6 +292,61 @@ describe('files that cannot be read', () => {
     });
   });
 });
+
+describe('objects of others', () => {
+  const throwing = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('no');
+      },
+    },
+  );
+  const getter = Object.defineProperty({}, 'arena', {
+    enumerable: true,
+    get: () => {
+      throw new Error('no');
+    },
+  });
+
+  test.each([
+    ['a proxy', throwing],
+    ['a revoked proxy', revoked()],
+    ['a getter that throws', getter],
+    ['one below', { arena: throwing }],
+  ])('code: %s', (_, code) => {
+    expect(errorOf(() => MemoryConfig.load({ env: {}, file: null, code: code as never }))['code']).toBe(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+    );
+  });
+
+  test.each([
+    ['a Map', new Map([['arena', {}]])],
+    ['an instance', new (class Settings {})()],
+    ['a Map below', { arena: new Map() }],
+    ['an array', []],
+  ])('code: %s is no tree', (_, code) => {
+    expect(problems({ code: code as never })).toEqual([expect.stringMatching(/^bad-value /)]);
+  });
+
+  test('a getter is read once', () => {
+    let reads = 0;
+    const arena = Object.defineProperty({}, 'buffers', { enumerable: true, get: () => (reads += 1) });
+    expect(load({ code: { arena } as never }).get('arena.buffers')).toBe(1);
+    expect(reads).toBe(1);
+  });
+
+  test('variables are texts', () => {
+    const env = { NEBULA_MEMORY_POOL_BLOCKS: 8, NEBULA_MEMORY_CONFIG: {}, NEBULA_MEMORY_PRESET: 3 };
+    expect(problems({ env: env as never })).toHaveLength(3);
+  });
+});
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 describe('bad options of load', () => {
   test.each([

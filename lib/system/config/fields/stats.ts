@@ -12,7 +12,7 @@ export const STATS = {
     help: 'How much is recorded of who holds what: nothing, samples, samples with stacks, everything',
     restart: MADE_ONCE,
   }),
-  sampleInterval: integer(128, {
+  sampleInterval: integer(1024, {
     min: 1,
     max: 2 ** 30,
     unit: 'allocations',

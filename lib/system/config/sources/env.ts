@@ -1,4 +1,4 @@
-import { nearest } from '../../../core';
+import { describe, nearest } from '../../../core';
 import { type ConfigProblem, problem } from '../problems';
 import { CONFIG_FIELDS, type ConfigPath, ENV_PREFIX } from '../table';
 import { readText } from '../values';
@@ -29,7 +29,9 @@ export function readEnvironment(env: Environment): EnvLayer {
     if (!name.startsWith(ENV_PREFIX) || text === undefined || text === '') continue;
     const source = Object.freeze({ kind: 'env', name } as const);
     const field = byName.get(name);
-    if (field !== undefined) {
+    if (typeof text !== 'string') {
+      problems.push(problem('bad-value', source, `a variable is a text, got ${describe(text)}`));
+    } else if (field !== undefined) {
       try {
         entries.set(field.path, { value: readText(field, text, name), source });
       } catch (error) {
@@ -50,7 +52,12 @@ export function readEnvironment(env: Environment): EnvLayer {
     entries,
     broken,
     problems,
-    file: env[FILE_VARIABLE] || undefined,
-    preset: env[PRESET_VARIABLE] || undefined,
+    file: textOf(env, FILE_VARIABLE),
+    preset: textOf(env, PRESET_VARIABLE),
   };
+}
+
+function textOf(env: Environment, name: string): string | undefined {
+  const text: unknown = env[name];
+  return typeof text === 'string' && text !== '' ? text : undefined;
 }

@@ -15,12 +15,35 @@ export function parseJson(text: string): Parsed {
 }
 
 function malformed(text: string, { message }: Error): Malformed {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  const reason = message.replace(/ in JSON at position.*$/s, '').replace(/, "?.*is not valid JSON$/s, '');
-  return new Malformed(
-    `it is no JSON: ${reason}`,
-    lineAt(text, position === undefined ? text.length : Number(position)),
-  );
+  const reason = message.replace(/ in JSON at position.*$/s, '').replace(/, (\.\.\.)?".*is not valid JSON$/s, '');
+  return new Malformed(`it is no JSON: ${reason}`, lineAt(text, firstWrong(text)));
+}
+
+/**
+ * Where a text stops being JSON; its length when it only ends too early. Engines tell the position of some errors and not
+ * of others: the shortest wrong beginning tells it of all.
+ */
+function firstWrong(text: string): number {
+  let right = 0;
+  let wrong = text.length + 1;
+  while (wrong - right > 1) {
+    const middle = (right + wrong) >> 1;
+    if (isBeginning(text.slice(0, middle))) right = middle;
+    else wrong = middle;
+  }
+  return wrong > text.length ? text.length : wrong - 1;
+}
+
+/** True for what could go on as JSON. */
+function isBeginning(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const { message } = error as Error;
+    const position = /at position (\d+)/.exec(message)?.[1];
+    return /end of JSON|Unterminated/.test(message) || Number(position) >= text.length;
+  }
 }
 
 /** Walks a text that JSON.parse accepted. */

@@ -24,8 +24,21 @@ function didYouMean(guess: string | undefined): string {
   return guess === undefined ? '' : ` Did you mean '${guess}'?`;
 }
 
+// Only plain objects: a Map, a date or an instance of some class would have keys that say nothing.
 function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || (typeof prototype === 'object' && Object.getPrototypeOf(prototype) === null);
+}
+
+/** A tree read once, so that no getter of it can throw later or change its answer. @throws what its getters throw */
+export function copyTree(tree: unknown): unknown {
+  if (!isTable(tree)) return tree;
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const [key, value] of Object.entries(tree)) {
+    copy[key] = isTable(value) ? Object.assign(Object.create(null), value) : value;
+  }
+  return copy;
 }
 
 /** The field of the same name elsewhere, for a key that stands in the wrong section. */

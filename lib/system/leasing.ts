@@ -1,0 +1,157 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Reservation } from '../budgets';
+import {
+  type BudgetLike,
+  type ByteSize,
+  checkFunction,
+  checkOptions,
+  checkSignal,
+  checkString,
+  type Duration,
+  describe,
+  memoryError,
+  parseBytes,
+} from '../core';
+import type { Engine } from './engine';
+import { checkPriority, type Priority } from './gate';
+import { Holders } from './holders';
+import { MemoryLease } from './lease';
+import { type RequestOptions, Tenant } from './tenants/tenant';
+import { chargeOf } from './tiers/charge';
+import type { Space } from './tiers/space';
+import { BLOCK_ALIGNMENT } from './tiers/tier';
+
+/** What holds for the requests of a task: see MemorySystem.run(). What is left out stays as it is outside. */
+export interface MemoryContext {
+  readonly tenant?: Tenant | string;
+  readonly priority?: Priority;
+  /** Label of its leases. */
+  readonly name?: string;
+}
+
+interface Scope {
+  readonly tenant: Tenant | undefined;
+  readonly priority: number | undefined;
+  readonly name: string | undefined;
+}
+
+export interface SystemAcquireOptions extends RequestOptions {
+  /** How long to wait for the budget, at most. Default: without end. */
+  readonly deadlineMs?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+/** A budget that lets one wait. */
+type WaitingBudget = BudgetLike & {
+  acquire(
+    bytes: number,
+    options: { readonly deadlineMs?: Duration; readonly signal?: AbortSignal; readonly priority: number },
+  ): Promise<Reservation>;
+};
+
+const REQUEST_KEYS = ['priority', 'alignment', 'name'] as const;
+const UNNAMED = 'unnamed';
+
+/** Requests as objects, and the context that they are made in. Internal. */
+export class Leasing {
+  readonly holders = new Holders();
+  private readonly engine: Engine;
+  /** Made by the first run(): without one no request asks for the async context. */
+  private scopes: AsyncLocalStorage<Scope> | null = null;
+  private readonly host = {
+    viewLeased: (handle: number, byteLength: number) => this.engine.view('MemoryLease.view', handle, byteLength),
+    freeLeased: (handle: number, byteLength: number) => this.engine.free('MemoryLease.free', handle, byteLength),
+  };
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /** The tenant of the running task. */
+  get tenant(): Tenant | undefined {
+    return this.scopes?.getStore()?.tenant;
+  }
+
+  /**
+   * A lease, or the error of what is not to be had now.
+   *
+   * @param paid the caller has charged the budget
+   */
+  lease(
+    where: string,
+    space: Space,
+    size: ByteSize,
+    options: RequestOptions | undefined,
+    paid: boolean = false,
+  ): MemoryLease | Error {
+    const byteLength = typeof size === 'number' ? size : parseBytes(size, `${where}: size`);
+    const scope = this.scopes?.getStore();
+    let name = UNNAMED;
+    let handle = -1;
+    if (options === undefined && scope === undefined && !paid) handle = this.engine.allocateFast(space, byteLength);
+    if (handle === -1) {
+      const given = checkOptions<RequestOptions>(where, options, REQUEST_KEYS);
+      const own = given.priority === undefined ? undefined : checkPriority(`${where}: priority`, given.priority);
+      const priority = own ?? scope?.priority ?? space.priority;
+      name = given.name === undefined ? (scope?.name ?? UNNAMED) : checkString(`${where}: name`, given.name, 200);
+      const result = this.engine.serve(where, space, byteLength, given.alignment ?? BLOCK_ALIGNMENT, priority, paid);
+      if (typeof result !== 'number') return result;
+      handle = result;
+    }
+    const tier = this.engine.tierOf(where, handle).name;
+    return new MemoryLease(this.host, handle, byteLength, tier, this.holders.of(name, space.name));
+  }
+
+  /** As lease(), but waits for its turn at a budget that lets one wait. */
+  async acquire(system: Space, size: ByteSize, options: SystemAcquireOptions): Promise<MemoryLease> {
+    const where = 'MemorySystem.acquire';
+    const keys = [...REQUEST_KEYS, 'deadlineMs', 'signal'] as const;
+    const { deadlineMs, signal, ...rest } = checkOptions<SystemAcquireOptions>(where, options, keys);
+    checkSignal(`${where}: signal`, signal);
+    const scope = this.scopes?.getStore();
+    const space = scope?.tenant?.space ?? system;
+    const byteLength = parseBytes(size, `${where}: size`, { minBytes: 1, maxBytes: 2 ** 52 });
+    const budget = space.budget as Partial<WaitingBudget> | null;
+    const own = rest.priority === undefined ? undefined : checkPriority(`${where}: priority`, rest.priority);
+    let charge = 0;
+    if (typeof budget?.acquire === 'function') {
+      const priority = own ?? scope?.priority ?? space.priority;
+      const waits = {
+        ...(deadlineMs === undefined ? {} : { deadlineMs }),
+        ...(signal === undefined ? {} : { signal }),
+      };
+      const reservation = await budget.acquire(chargeOf(byteLength), { ...waits, priority });
+      charge = reservation.claim();
+      space.charged(charge);
+    }
+    let lease: MemoryLease | Error | undefined;
+    try {
+      lease = this.lease(where, space, byteLength, rest, charge > 0);
+    } finally {
+      if (!(lease instanceof MemoryLease)) space.giveBack(charge);
+    }
+    if (lease instanceof Error) throw lease;
+    return lease;
+  }
+
+  run<T>(tenants: ReadonlyMap<string, Tenant>, context: MemoryContext, work: () => T): T {
+    const where = 'MemorySystem.run';
+    const given = checkOptions<MemoryContext>(where, context, ['tenant', 'priority', 'name']);
+    checkFunction(`${where}: work`, work);
+    const outer = this.scopes?.getStore();
+    const tenant = typeof given.tenant === 'string' ? tenants.get(given.tenant) : given.tenant;
+    if (given.tenant !== undefined && (!(tenant instanceof Tenant) || tenants.get(tenant.name) !== tenant)) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `${where}: there is no such tenant here, got ${describe(given.tenant)}`,
+      );
+    }
+    const scope: Scope = {
+      tenant: tenant ?? outer?.tenant,
+      priority: given.priority === undefined ? outer?.priority : checkPriority(`${where}: priority`, given.priority),
+      name: given.name === undefined ? outer?.name : checkString(`${where}: name`, given.name, 200),
+    };
+    this.scopes ??= new AsyncLocalStorage<Scope>();
+    return this.scopes.run(scope, work);
+  }
+}
