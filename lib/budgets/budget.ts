@@ -14,8 +14,8 @@ import {
   type Timers,
 } from '../core';
 import { type ContainerBudgetOptions, containerBytes } from './container';
-import { beyond, closedError, exceeded, stillHeld, topConsumers } from './errors';
-import { BudgetNode, type Waiting } from './node';
+import { closedError, exceeded, stillHeld, topConsumers } from './errors';
+import { BudgetNode, beyondReach, type Waiting } from './node';
 import type {
   BudgetAcquireOptions,
   BudgetOptions,
@@ -134,6 +134,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     made.held = made.guaranteed;
     made.free = made.guaranteed;
     this.children.set(name, made);
+    this.promised += made.guaranteed;
     return made;
   }
 
@@ -155,7 +156,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     const narrow = this.narrowerThan(bytes);
     throw narrow === null
       ? exceeded(this, bytes, this.ensure(bytes, null, false) ?? this)
-      : beyond(this, bytes, narrow);
+      : beyondReach(this, bytes, narrow);
   }
 
   /** As reserve(), but false where there is no room. @throws for what is no size, and after close() */
@@ -243,8 +244,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       given.deadlineMs === undefined ? undefined : parseDuration(given.deadlineMs, `${where}: deadlineMs`);
     const signal = checkSignal(`${where}: signal`, given.signal);
     if (signal?.aborted) throw this.aborted(bytes, signal);
-    const narrow = this.narrowerThan(bytes);
-    if (narrow !== null) throw beyond(this, bytes, narrow);
+    const narrow = this.unreachable(bytes);
+    if (narrow !== null) throw beyondReach(this, bytes, narrow);
     if (this.tryReserve(bytes)) return new Reservation(this, bytes, bytes, this.timers);
     return this.queue(bytes, priority, deadlineMs, signal);
   }
@@ -295,11 +296,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       if (deadlineMs !== undefined) {
         timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs);
       }
-      const blocked = this.ensure(bytes, null, false) ?? this;
-      const vain = blocked.vain(waiter);
-      blocked.placeFor().enqueue(waiter);
-      if (vain === null) this.settle();
-      else waiter.refuse(vain);
+      (this.ensure(bytes, null, false) ?? this).placeFor().enqueue(waiter);
+      this.settle();
     });
   }
 
@@ -428,8 +426,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
 
   private refuseBeyond(): void {
     for (const waiter of [...this.pending]) {
-      const narrow = this.narrowerThan(waiter.bytes);
-      if (narrow !== null) waiter.refuse(beyond(this, waiter.bytes, narrow));
+      const narrow = this.unreachable(waiter.bytes);
+      if (narrow !== null) waiter.refuse(beyondReach(this, waiter.bytes, narrow));
     }
     for (const child of this.children.values()) (child as MemoryBudget).refuseBeyond();
   }

@@ -44,15 +44,6 @@ export function exceeded(budget: BudgetNode, bytes: number, blocked: BudgetNode)
   );
 }
 
-/** A request that no state of the tree can serve. */
-export function beyond(budget: BudgetNode, bytes: number, narrow: BudgetNode): MemoryError {
-  return memoryError(
-    'ERR_MEMORY_TOO_LARGE',
-    `budget '${budget.path()}': ${bytes} bytes are more than the limit of '${narrow.path()}', ${narrow.limit} bytes`,
-    { requestedBytes: bytes, limitBytes: narrow.limit, source: narrow.path() },
-  );
-}
-
 export function closedError(budget: BudgetNode, what: string): MemoryError {
   return memoryError('ERR_MEMORY_CLOSED', `budget '${budget.name}': ${what} after close()`, { source: budget.name });
 }

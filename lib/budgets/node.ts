@@ -1,4 +1,4 @@
-import { memoryError } from '../core';
+import { type MemoryError, memoryError } from '../core';
 import { type BudgetPolicy, checkAllowance } from './policy';
 import { type Waiter, WaiterQueue } from './waiters';
 
@@ -52,6 +52,8 @@ export class BudgetNode {
   limit: number;
   guaranteed: number;
   quantum: number;
+  /** What its children are guaranteed together. */
+  promised = 0;
   held = 0;
   free = 0;
   used = 0;
@@ -206,14 +208,14 @@ export class BudgetNode {
       waiter.grant();
       return true;
     }
-    const vain = blocked.vain(waiter);
-    const place = blocked.placeFor();
-    if (vain !== null) this.fail(waiter, vain);
-    else if (place === this) return false;
-    else {
+    if (blocked.placeFor() !== this) {
       this.waiters.pop();
-      place.enqueue(waiter); // settle() comes by there next
+      blocked.placeFor().enqueue(waiter); // settle() comes by there next
+      return true;
     }
+    // Nothing is in use that could be released: it would wait for ever, and hold up others.
+    if (blocked.totalUsed() > 0) return false;
+    this.fail(waiter, beyondReach(node, bytes, blocked, this.tree.barred !== null));
     return true;
   }
 
@@ -224,15 +226,14 @@ export class BudgetNode {
     waiter.fail(error);
   }
 
-  /** The error for who waits for this node's policy while nothing is in use that could be released; otherwise null. */
-  vain({ node, bytes }: Pick<Waiting, 'node' | 'bytes'>): Error | null {
-    if (this.tree.barred === null || this.totalUsed() > 0) return null;
-    return memoryError(
-      'ERR_MEMORY_TOO_LARGE',
-      `budget '${node.path()}': ${bytes} bytes are more than the policy '${this.policy.name}' of '${this.path()}' lets it ` +
-        'have, even with nothing in use',
-      { requestedBytes: bytes, limitBytes: this.limit, source: this.path() },
-    );
+  /** The node on the way up that could not give so much if everything in use were released; null where there is none. */
+  unreachable(bytes: number): BudgetNode | null {
+    let own = 0;
+    for (let node: BudgetNode | null = this; node !== null; node = node.parent) {
+      if (bytes > node.limit - node.promised + own) return node;
+      own = node.guaranteed;
+    }
+    return null;
   }
 
   /** Where to wait after ensure() named this node: here, or at the child that the policy bars, which holds up no other one. */
@@ -254,9 +255,24 @@ export class BudgetNode {
     if (parent === null) return;
     parent.children.delete(this.name);
     parent.barred.delete(this);
+    parent.promised -= this.guaranteed;
     parent.free += this.held;
     this.held = 0;
     this.free = 0;
     parent.settle();
   }
+}
+
+/** The error for a request that no state of the tree can serve. */
+export function beyondReach(budget: BudgetNode, bytes: number, narrow: BudgetNode, byPolicy = false): MemoryError {
+  const { policy, limit } = narrow;
+  const path = narrow.path();
+  let most = `the limit of '${path}', ${limit} bytes`;
+  if (bytes <= limit) most = `'${path}' has beside what it guarantees to others`;
+  if (byPolicy) most = `the policy '${policy.name}' of '${path}' lets it have, even with nothing in use`;
+  return memoryError('ERR_MEMORY_TOO_LARGE', `budget '${budget.path()}': ${bytes} bytes are more than ${most}`, {
+    requestedBytes: bytes,
+    limitBytes: limit,
+    source: path,
+  });
 }

@@ -34,6 +34,8 @@ export class Engine {
   private plain = false;
   /** The least priority that is served now. */
   private least = 0;
+  /** As it was when the fast paths were opened or shut last. */
+  private leastBefore = 0;
   private limiter: Limiter | null = null;
   /** Those whose fast paths it opens and shuts. */
   private readonly spaces = new Set<Space>();
@@ -99,7 +101,7 @@ export class Engine {
 
   addSpace(space: Space): void {
     this.spaces.add(space);
-    this.update();
+    this.openFast(space);
   }
 
   removeSpace(space: Space): void {
@@ -109,8 +111,15 @@ export class Engine {
 
   /** Decides anew whether the fast paths may be taken. */
   update(): void {
-    this.plain = this.current === 'running' && !this.hooks.watchesBlocks && !this.hooks.running;
-    for (const space of this.spaces) space.fastBytes = this.plain && space.priority >= this.least ? FAST_BYTES : 0;
+    const plain = this.current === 'running' && !this.hooks.watchesBlocks && !this.hooks.running;
+    if (plain === this.plain && this.least === this.leastBefore) return;
+    this.plain = plain;
+    this.leastBefore = this.least;
+    for (const space of this.spaces) this.openFast(space);
+  }
+
+  private openFast(space: Space): void {
+    space.fastBytes = this.plain && space.priority >= this.least ? FAST_BYTES : 0;
   }
 
   // ---- requests --------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@ import * as fc from 'fast-check';
 import { MemoryBudget, type PolicyName, type Reservation } from '../../lib/budgets';
 import { checkTree, FakeTimers } from './support';
 
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 30);
+
 interface Step {
   readonly kind: 'reserve' | 'release' | 'acquire' | 'cancel' | 'child' | 'close' | 'resize' | 'abort' | 'pass';
   readonly which: number;
@@ -145,7 +147,7 @@ it.each<PolicyName>(['greedy', 'fairShare', 'priority'])(
           expect(world.timers.count).toBe(0);
         },
       ),
-      { numRuns: 30, interruptAfterTimeLimit: 40_000 },
+      { numRuns: RUNS, interruptAfterTimeLimit: 40_000 },
     );
   },
 );

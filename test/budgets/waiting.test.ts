@@ -113,6 +113,20 @@ describe('MemoryBudget.acquire', () => {
     checkTree(root);
   });
 
+  it('refuses at once who asks for what is guaranteed to others, and counts what is guaranteed to it', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100, quantumBytes: 1 });
+    const sure = root.child('sure', { guaranteedBytes: 40 });
+    const other = root.child('other', { quantumBytes: 1 });
+    root.reserve(1); // for good
+    await expect(other.acquire(61)).rejects.toMatchObject({ code: 'ERR_MEMORY_TOO_LARGE', source: 'root' });
+    await expect(root.acquire(61)).rejects.toMatchObject({ code: 'ERR_MEMORY_TOO_LARGE' });
+    (await sure.acquire(99)).cancel();
+    sure.close();
+    (await other.acquire(99)).cancel();
+    expect([root.tree.waiting, root.promised]).toEqual([0, 0]);
+    checkTree(root);
+  });
+
   it('lets nobody be held up by one who waits for the policy only', async () => {
     const root = new MemoryBudget('root', { limitBytes: 100, policy: 'fairShare', quantumBytes: 1 });
     const [a, b] = [root.child('a', { quantumBytes: 1 }), root.child('b', { quantumBytes: 1 })];

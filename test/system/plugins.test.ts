@@ -151,6 +151,27 @@ test('a hook may free: what follows is told after it', () => {
   expect(system.stats().liveBlocks).toBe(0);
 });
 
+test('what a logger frees is told as well, after it', () => {
+  const order: string[] = [];
+  const spare: number[] = [];
+  using system: MemorySystem = small({
+    plugins: [{ name: 'p', onDeallocation: ({ byteLength }) => void order.push(`freed ${byteLength}`) }],
+    logger: {
+      info: () => {
+        for (const handle of spare.splice(0)) system.free(handle, 100);
+        order.push('logged');
+      },
+      warn() {},
+      error() {},
+    },
+  });
+  for (let i = 0; i < 3; i += 1) spare.push(system.allocate(100));
+  order.length = 0;
+  system.reclaimer.reclaim(1);
+  expect(order).toEqual(['logged', 'freed 100', 'freed 100', 'freed 100']);
+  expect(system.stats().liveBlocks).toBe(0);
+});
+
 test('plugins come before the start, and once', () => {
   using system = small({ plugins: [{ name: 'a' }] });
   expect(codeOf(() => system.use({ name: 'a' }))).toBe('ERR_MEMORY_INVALID_ARGUMENT');

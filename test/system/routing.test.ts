@@ -1,5 +1,5 @@
 import { HeapAllocator } from '../../lib/allocators';
-import { MemoryBudget } from '../../lib/budgets';
+import { MemoryBudget, SharedBudget } from '../../lib/budgets';
 import { type MemoryLease, MemorySystem } from '../../lib/system';
 import { chargeOf } from '../../lib/system/tiers/charge';
 import { codeOf, KIB, MIB, small, thrown } from './support';
@@ -180,6 +180,28 @@ describe('falling through', () => {
     expect(system.request('400KiB').tier).toBe('pool');
   });
 
+  test('the number form follows to the heap that has room, and back', () => {
+    const budget = new MemoryBudget('b', { limitBytes: '64MiB' });
+    using system = small({ budget, pool: { bytes: '1MiB', maxBytes: '8MiB', upToBytes: '128KiB' } });
+    const heapOf = (handle: number) => Math.floor(handle / MIB);
+    for (let round = 0; round < 3; round += 1) {
+      const handles = Array.from({ length: 2000 }, () => system.allocate(2000));
+      expect(new Set(handles.map(heapOf)).size).toBe(4);
+      expect(new Set(handles).size).toBe(2000);
+      for (const handle of handles) system.view(handle, 2000).fill(round);
+      expect(system.stats().tiers[1]).toMatchObject({ allocators: 4, liveBlocks: 2000, fellThrough: 0 });
+      for (const handle of handles) system.free(handle, 2000);
+      expect([budget.usedBytes, system.stats().liveBlocks]).toEqual([0, 0]);
+      if (round === 1) {
+        system.trim();
+        expect(system.stats().tiers[1]?.allocators).toBe(1);
+        for (const handle of handles.slice(-3)) {
+          expect(codeOf(() => system.free(handle, 2000))).toBe('ERR_MEMORY_STALE_HANDLE');
+        }
+      }
+    }
+  });
+
   test('pools of one block size take what would waste less than half of a block', () => {
     using system = small({
       pool: { bytes: '1MiB', upToBytes: '128KiB', classes: [{ blockBytes: '64KiB', blocks: 2, maxBlocks: 3 }] },
@@ -317,14 +339,33 @@ describe('what is charged', () => {
       },
     };
     using system = small({ budget });
-    const handle = system.allocate(64);
+    const handles = [system.allocate(64), system.allocate(64)];
     broken = true;
     expect(() => system.allocate(64)).toThrow(RangeError);
-    system.free(handle, 64);
-    expect([used, system.stats().owedBytes, system.stats().liveBlocks]).toEqual([64, 64, 0]);
+    for (const handle of handles) system.free(handle, 64);
+    expect([used, system.stats().owedBytes, system.stats().liveBlocks]).toEqual([128, 128, 0]);
     broken = false;
     system.free(system.allocate(128), 128);
-    expect([used, system.stats().owedBytes]).toEqual([0, 0]);
+    expect([used, system.stats().owedBytes, system.stats().chargedBytes]).toEqual([0, 0, 0]);
+  });
+
+  test('a budget that is shared with other threads will do, also for tenants', async () => {
+    const shared = SharedBudget.create(`system-test-${process.pid}`, { limitBytes: '1MiB' });
+    const system = small({ budget: shared });
+    const tenant = system.tenant('t', { limitBytes: '512KiB' });
+    const handle = system.allocate(64 * KIB);
+    const lease = tenant.request(128 * KIB);
+    const waited = await system.acquire('64KiB', { deadlineMs: '5s' });
+    expect(shared.usedBytes).toBe(256 * KIB);
+    expect(codeOf(() => tenant.allocate(600 * KIB))).toBe('ERR_MEMORY_TOO_LARGE');
+    expect(codeOf(() => system.allocate(900 * KIB))).toBe('ERR_MEMORY_BUDGET_EXCEEDED');
+    expect(system.health().status).toBe('ok');
+    system.free(handle, 64 * KIB);
+    lease.free();
+    waited.free();
+    await system.shutdown({ deadlineMs: 0 });
+    expect(shared.usedBytes).toBe(0);
+    shared.close();
   });
 
   test('acquire() waits its turn, and gives back what it could not use', async () => {

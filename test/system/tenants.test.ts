@@ -57,6 +57,28 @@ test("another's handle is foreign, the system may free all", () => {
   expect([a.usedBytes, codeOf(() => a.free(handle, 100))]).toEqual([0, 'ERR_MEMORY_DOUBLE_FREE']);
 });
 
+test('many tenants come and go: handles stay apart, with small numbers and with large ones', () => {
+  const budget = new MemoryBudget('service', { limitBytes: '1GiB' });
+  using system = small({ budget });
+  const seen = new Set<number>();
+  for (let round = 0; round < 60; round += 1) {
+    const tenant = system.tenant(`t${round}`, { limitBytes: '64MiB' });
+    const handles = [tenant.allocate(100), tenant.allocate(2000), tenant.allocate(500_000)];
+    for (const handle of handles) {
+      expect(seen.has(handle)).toBe(false);
+      seen.add(handle);
+      tenant.view(handle, 100).fill(round);
+    }
+    expect(tenant.usedBytes).toBe(112 + 2048 + 503_808);
+    [100, 2000, 500_000].map((size, i) => tenant.free(handles[i] as number, size));
+    expect([tenant.usedBytes, tenant.stats().liveBlocks]).toEqual([0, 0]);
+    tenant.close();
+    expect(codeOf(() => system.free(handles[0] as number, 100))).toBe('ERR_MEMORY_STALE_HANDLE');
+  }
+  expect([...seen].some((handle) => handle < 2 ** 31) && [...seen].some((handle) => handle > 2 ** 32)).toBe(true);
+  expect(budget.usedBytes).toBe(0);
+});
+
 test('guard pages stand around its memory', () => {
   using system = small();
   system.start();

@@ -133,6 +133,7 @@ export class BudgetBook {
   readonly unitBytes: number;
   readonly members: number;
   readonly table: OwnerTable;
+  private readonly areas: number;
 
   constructor(words: Int32Array, { unitBytes, members }: SharedBudgetConfig) {
     const { buffer, byteOffset } = words;
@@ -142,15 +143,16 @@ export class BudgetBook {
     this.unitBytes = unitBytes;
     this.members = members;
     this.table = new OwnerTable(words, members);
+    this.areas = areaOf(members, 1);
   }
 
   areaOf(owner: number): number {
-    return areaOf(this.members, owner);
+    return this.areas + (owner - 1) * AREA_WORDS;
   }
 
   /** Position of a member's use in `doubles`. */
   usedOf(owner: number): number {
-    return (areaOf(this.members, owner) + AREA.used) / 2;
+    return (this.areaOf(owner) + AREA.used) / 2;
   }
 
   get limitUnits(): number {

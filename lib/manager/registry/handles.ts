@@ -2,7 +2,7 @@ import { type Allocator, checkInteger, describe, type MemoryError, memoryError }
 import type { Region } from '../../platform';
 
 // One space of handles for the offsets of many allocators. A handle is `where the owner's part begins + offset`:
-//   below 2^31   parts of whole MiB, for allocators with at most 256 MiB. Such numbers cost no garbage anywhere.
+//   below 2^31   parts of whole MiB, for allocators with at most 128 MiB. Such numbers cost no garbage anywhere.
 //   from 2^32    parts of 4 GiB each, taken as an allocator's offsets reach them.
 // Parts below are never used twice. Parts above are, but only after all 2^21 - 1 have been: that is the generation of a handle.
 
@@ -11,7 +11,7 @@ const LOW_UNIT = 2 ** LOW_SHIFT;
 /** Where the small handles end. */
 export const LOW_END: number = 2 ** 31;
 const LOW_UNITS = LOW_END / LOW_UNIT;
-const LARGEST_LOW = 256 * LOW_UNIT;
+const LARGEST_LOW = 128 * LOW_UNIT;
 const HIGH_UNIT = 2 ** 32;
 const HIGH_UNITS = 2 ** 21;
 
@@ -93,6 +93,13 @@ export class HandleSpace {
     const index = Math.floor(offset / HIGH_UNIT);
     const unit = owner.parts.get(index) ?? this.takeHigh(owner, index);
     return unit * HIGH_UNIT + (offset - index * HIGH_UNIT);
+  }
+
+  /** What is added to every offset of an owner; -1 where that differs from part to part. @throws as handleOf() */
+  baseOf(owner: Owner): number {
+    const { capacityBytes } = owner.allocator;
+    if (capacityBytes === null || !(capacityBytes <= HIGH_UNIT)) return -1;
+    return owner.lowSpan > 0 ? owner.base : this.handleOf(owner, 0);
   }
 
   /** Whose handle it is; null for nobody's. */

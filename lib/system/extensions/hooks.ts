@@ -28,6 +28,7 @@ export class Hooks {
   private readonly logger: Logger | null;
   private readonly queue: (() => void)[] = [];
   private depth = 0;
+  private flushing = false;
   /** Whether anybody wants to know of each block. */
   watchesBlocks = false;
   private observerFailures = 0;
@@ -59,7 +60,9 @@ export class Hooks {
 
   private leave(): void {
     this.depth -= 1;
-    if (this.depth === 0) this.onChange();
+    if (this.depth > 0) return;
+    this.onChange();
+    this.flush();
   }
 
   /** @throws ERR_MEMORY_INVALID_STATE inside of a hook */
@@ -140,7 +143,6 @@ export class Hooks {
       }
     } finally {
       this.leave();
-      this.flush();
     }
     await Promise.all(waits);
   }
@@ -170,24 +172,26 @@ export class Hooks {
     });
   }
 
+  /** At once, or where somebody else's code runs, after it. */
   private dispatch(work: () => void): void {
-    if (this.depth > 0) {
-      this.queue.push(work);
-      return;
-    }
     this.queue.push(work);
     this.flush();
   }
 
   private flush(): void {
-    if (this.depth > 0) return;
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      this.enter();
-      try {
-        next();
-      } finally {
-        this.leave();
+    if (this.flushing || this.depth > 0) return;
+    this.flushing = true;
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+        this.enter();
+        try {
+          next();
+        } finally {
+          this.leave();
+        }
       }
+    } finally {
+      this.flushing = false;
     }
   }
 

@@ -23,6 +23,7 @@ export class Space implements TierHome {
   /** Bytes that the budget is charged for blocks of here, and those that it refused to take back. */
   private readonly books = new Float64Array(2);
   private owes = false;
+  private readonly manager: AllocatorManager;
   /** Requests up to this size may take the fast path; 0 while something is out of the ordinary. */
   fastBytes = 0;
   /** Requests that the budget or a low priority stopped. */
@@ -30,7 +31,7 @@ export class Space implements TierHome {
   /** Requests that no tier had room for. */
   failures = 0;
 
-  // The stack and the first heap, unfolded for the fast path; 0 bytes where there is none.
+  // The stack and the heap that served last, unfolded for the fast path; up to 0 bytes where there is none.
   private stack: Allocator | null = null;
   private stackBase = 0;
   private stackUpTo = 0;
@@ -50,6 +51,7 @@ export class Space implements TierHome {
     this.budget = budget;
     this.priority = priority;
     this.tiers = plans.main.map((plan) => new Tier(this, prefix, plan, manager));
+    this.manager = manager;
     this.classes = plans.classes.map((plan) => new Tier(this, `${prefix}${plan.upToBytes}-`, plan, manager));
   }
 
@@ -57,19 +59,9 @@ export class Space implements TierHome {
   open(): void {
     try {
       for (const tier of this.tiers) {
-        if (tier.name === 'stack') {
-          const owner = tier.grow();
-          if (owner === null || owner.lowSpan === 0) continue;
-          this.stack = owner.allocator;
-          this.stackBase = owner.base;
-          this.stackUpTo = Math.min(FAST_BYTES, tier.upToBytes);
-        } else if (tier.name === 'pool') {
-          const owner = tier.grow();
-          if (owner === null || owner.lowSpan === 0 || this.classes.length > 0 || !tier.isPlain) continue;
-          this.heap = owner.allocator;
-          this.heapBase = owner.base;
-          this.heapUpTo = Math.min(FAST_BYTES, tier.upToBytes);
-        }
+        if (tier.name !== 'stack' && tier.name !== 'pool') continue;
+        tier.grow();
+        this.unfold(tier);
       }
     } catch (error) {
       this.close();
@@ -77,7 +69,23 @@ export class Space implements TierHome {
     }
   }
 
-  /** A handle for 1 to FAST_BYTES bytes from the stack or the first heap, or -1: then ask take(). */
+  /** Sends the fast path to the allocator that served last. */
+  private unfold(tier: Tier): void {
+    const owner = tier.latest;
+    const base = owner === null || !tier.isPlain ? -1 : this.manager.space.baseOf(owner);
+    const upTo = base === -1 ? 0 : Math.min(FAST_BYTES, tier.upToBytes);
+    if (tier.name === 'stack') {
+      this.stack = owner?.allocator ?? null;
+      this.stackBase = base;
+      this.stackUpTo = upTo;
+    } else if (tier.name === 'pool') {
+      this.heap = owner?.allocator ?? null;
+      this.heapBase = base;
+      this.heapUpTo = this.classes.length > 0 ? 0 : upTo;
+    }
+  }
+
+  /** A handle for 1 to FAST_BYTES bytes from the stack or the heap that served last, or -1: then ask take(). */
   takeSmall(byteLength: number): number {
     if (byteLength <= this.stackUpTo) {
       const offset = (this.stack as Allocator).tryAllocate(byteLength, BLOCK_ALIGNMENT);
@@ -108,7 +116,10 @@ export class Space implements TierHome {
     for (const tier of this.tiers) {
       if (byteLength > tier.upToBytes) continue;
       const handle = tier.take(byteLength, alignment);
-      if (handle !== -1) return handle;
+      if (handle !== -1) {
+        if (tier.name === 'pool' && tier.latest?.allocator !== this.heap) this.unfold(tier);
+        return handle;
+      }
       tier.fellThrough += 1;
     }
     return -1;
@@ -184,6 +195,7 @@ export class Space implements TierHome {
   trim(): number {
     let freed = 0;
     for (const tier of [...this.tiers, ...this.classes]) freed += tier.trim();
+    for (const tier of this.tiers) this.unfold(tier); // the one that it led to may have gone
     return freed;
   }
 

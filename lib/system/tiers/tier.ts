@@ -112,6 +112,11 @@ export class Tier {
     }
   }
 
+  /** The one that served last: the next request is tried there first. */
+  get latest(): Owner | null {
+    return this.owners[this.current] ?? null;
+  }
+
   /** Makes one more allocator; null at the bound, or where the system has no memory for it. */
   grow(): Owner | null {
     if (this.owners.length >= this.plan.most) return null;

@@ -2,6 +2,8 @@ import * as fc from 'fast-check';
 import type { Reservation } from '../../../lib/budgets';
 import { checkTeam, Team } from './support';
 
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 30);
+
 interface Step {
   readonly kind: 'reserve' | 'release' | 'acquire' | 'cancel' | 'abort' | 'resize' | 'pass';
   readonly who: number;
@@ -119,6 +121,6 @@ test('random members under random time keep the limit, starve nobody and come to
         world.team.end();
       },
     ),
-    { numRuns: 40 },
+    { numRuns: RUNS, interruptAfterTimeLimit: 40_000 },
   );
 });
