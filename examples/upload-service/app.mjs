@@ -2,6 +2,8 @@ import fastify from 'fastify';
 import { sizesOf } from './image.mjs';
 
 const LARGEST_UPLOAD = 4096 * 4096 * 4;
+/** Time for a client to send its request, and to take the answer. A slower one loses its place, or a few hold all memory. */
+export const CLIENT_MS = Number(process.env.CLIENT_MS ?? 30_000);
 
 /**
  * The HTTP around both services.
@@ -10,8 +12,11 @@ const LARGEST_UPLOAD = 4096 * 4096 * 4;
  * @param ready what /ready answers
  */
 export function createApp({ halve, ready, stats }) {
-  // A client that is slower than this loses its place, or a few of them could hold all memory.
-  const app = fastify({ bodyLimit: LARGEST_UPLOAD, requestTimeout: 30_000 });
+  // Of a longer time for headers, which is the default, Node.js would make that for the request.
+  const http = { headersTimeout: CLIENT_MS, connectionsCheckingInterval: Math.ceil(CLIENT_MS / 10) };
+  const app = fastify({ bodyLimit: LARGEST_UPLOAD, requestTimeout: CLIENT_MS, http });
+  // The parsers of fastify collect whole bodies, of which no budget knows: what is no image is refused unread.
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   app.post('/halve', async (request, reply) => {
     const sizes = sizesOf(request.query);
@@ -33,9 +38,15 @@ export function createApp({ halve, ready, stats }) {
   return app;
 }
 
-/** Listens on this machine only, and says where. */
-export async function listen(app) {
+/** Listens on this machine only, and says where. When it is told to end, what is under way has so long to finish. */
+export async function listen(app, drainMs = 10_000) {
   const address = await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 0) });
   console.log(`listening on ${address}`);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => app.close());
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      // A connection on which nobody ever said anything would hold it up, too.
+      setTimeout(() => app.server.closeAllConnections(), drainMs).unref();
+      void app.close();
+    });
+  }
 }

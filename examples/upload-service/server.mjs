@@ -1,5 +1,6 @@
 // The service with nebula-memory. Every byte of an upload in work is charged to a budget before it is read:
 // who comes when it is full waits for a while and is then sent away with 503, and the service lives.
+import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import {
   AllocatorFactory,
@@ -10,7 +11,7 @@ import {
   StreamingArena,
   withArena,
 } from 'nebula-memory';
-import { createApp, listen } from './app.mjs';
+import { CLIENT_MS, createApp, listen } from './app.mjs';
 import { halve } from './image.mjs';
 
 const config = MemoryConfig.load({ file: fileURLToPath(new URL('memory.toml', import.meta.url)) });
@@ -37,9 +38,39 @@ const REFUSED = [
   'ERR_MEMORY_OUT_OF_MEMORY',
 ];
 const PAGE = 4096;
-/** A client that reads nothing for so long loses its answer: memory is held for it. */
-const STALLED_MS = 30_000;
+const toPages = (bytes) => Math.ceil(bytes / PAGE) * PAGE;
 const counters = { served: 0, refused: 0, gone: 0 };
+
+/**
+ * Aborted when the connection is gone. That of the socket and not of the answer: an answer that waits behind another one on
+ * the same connection is told nothing, and what is written to it is never taken.
+ */
+const connections = new WeakMap();
+function goneOf(socket) {
+  let gone = connections.get(socket);
+  if (gone === undefined) {
+    gone = new AbortController();
+    setMaxListeners(0, gone.signal);
+    connections.set(socket, gone);
+    socket.once('close', () => gone.abort());
+    if (socket.destroyed) gone.abort();
+  }
+  return gone.signal;
+}
+
+/** Resolves when the system has taken the bytes. */
+function write(response, bytes, gone) {
+  return new Promise((done, fail) => {
+    const stop = () => fail(new Error('the client is gone'));
+    if (gone.aborted) return stop();
+    gone.addEventListener('abort', stop, { once: true });
+    response.write(bytes, (error) => {
+      gone.removeEventListener('abort', stop);
+      if (error) fail(error);
+      else done();
+    });
+  });
+}
 
 /** Copies a body into memory that is there already: the stream reads no faster than this. */
 async function receive(body, target) {
@@ -52,13 +83,13 @@ async function receive(body, target) {
 }
 
 /** Sends bytes through pooled buffers, each of which goes back when the system has taken its contents. */
-async function send(response, bytes) {
+async function send(response, bytes, gone) {
   for (let at = 0; at < bytes.length; at += ring.bufferBytes) {
     const part = bytes.subarray(at, at + ring.bufferBytes);
-    const lease = await ring.acquire();
+    const lease = await ring.acquire({ signal: gone });
     try {
       lease.fill(part.length).bytes.set(part);
-      await new Promise((done, fail) => response.write(lease.bytes, (error) => (error ? fail(error) : done())));
+      await write(response, lease.bytes, gone);
     } finally {
       lease.release();
     }
@@ -78,18 +109,19 @@ function refuse(request, reply, { code, message }) {
 }
 
 async function work(sizes, request, reply) {
-  const bytes = sizes.input + sizes.scratch + sizes.output + 3 * PAGE;
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
+  const bytes = toPages(sizes.input + sizes.scratch + sizes.output + 3 * PAGE);
+  const { socket } = request.raw;
+  const gone = goneOf(socket);
   if (monitor.level === 'critical') return refuse(request, reply, new Error('memory pressure is critical'));
   let held;
   try {
-    held = await uploads.acquire(bytes, { ...config.toAcquireOptions(), signal: gone.signal });
+    held = await uploads.acquire(bytes, { ...config.toAcquireOptions(), signal: gone });
   } catch (error) {
     if (isMemoryError(error) && REFUSED.includes(error.code)) return refuse(request, reply, error);
     counters.gone += 1;
     throw error;
   }
+  let late;
   try {
     const options = { ...config.toArenaOptions(), provider, chunkBytes: bytes, maxChunkBytes: bytes };
     await withArena(options, async (arena) => {
@@ -98,9 +130,10 @@ async function work(sizes, request, reply) {
       await receive(request.body, input);
       halve(sizes, input, scratch, output);
       reply.hijack();
-      reply.raw.setTimeout(STALLED_MS, () => reply.raw.destroy());
+      // Memory is held for who does not read, or reads a byte now and then.
+      late = setTimeout(() => socket.destroy(), CLIENT_MS).unref();
       reply.raw.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': output.length });
-      await send(reply.raw, output);
+      await send(reply.raw, output, gone);
     });
     counters.served += 1;
   } catch (error) {
@@ -108,6 +141,7 @@ async function work(sizes, request, reply) {
     if (!reply.sent) throw error;
     reply.raw.destroy();
   } finally {
+    clearTimeout(late);
     held.cancel();
   }
   return reply;
@@ -116,8 +150,14 @@ async function work(sizes, request, reply) {
 const app = createApp({
   halve: work,
   ready: () => ({ ok: monitor.level !== 'high' && monitor.level !== 'critical', pressure: monitor.level }),
-  stats: () => ({ ...counters, pressure: monitor.level, budget: budget.stats(), ring: ring.stats() }),
+  stats: () => ({
+    ...counters,
+    pressure: monitor.level,
+    budget: budget.stats(),
+    ring: ring.stats(),
+    pages: provider.stats(),
+  }),
 });
 app.addHook('onClose', async () => monitor.stop());
 console.log(`budget ${formatBytes(budget.limitBytes)}, ${config.sourceOf('budget.limitBytes').kind}`);
-await listen(app);
+await listen(app, config.get('system.shutdownDeadlineMs'));

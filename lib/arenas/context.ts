@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { runWithin } from '../allocators';
 import { checkFunction } from '../core';
 import { Arena, type ArenaOptions } from './arena';
 
@@ -43,19 +44,19 @@ export async function withArena<T>(
   return result;
 }
 
-/** As withArena(), for work without awaits. */
-export function withArenaSync<T>(options: ArenaOptions | undefined, work: (arena: Arena) => T): T {
+/** What work without awaits may return: anything but a promise, which would outlive the arena. */
+export type NoPromise<T> = T extends PromiseLike<unknown> ? never : T;
+
+/**
+ * As withArena(), for work without awaits.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for work that returns a promise: the arena is closed then
+ */
+export function withArenaSync<T>(options: ArenaOptions | undefined, work: (arena: Arena) => NoPromise<T>): T {
   checkFunction('withArenaSync: work', work);
   const arena = new Arena(options);
-  let result: T;
-  try {
-    result = storage.run(arena, work, arena);
-  } catch (error) {
-    closeQuietly(arena);
-    throw error;
-  }
-  arena.dispose();
-  return result;
+  const task = (mine: Arena): T => storage.run(mine, work, mine);
+  return runWithin('withArenaSync', task, arena, () => arena.dispose(), 'Use withArena() for work that awaits.');
 }
 
 /** The error of the work says more than that of the closing. */

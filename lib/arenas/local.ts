@@ -1,11 +1,36 @@
 import { threadId } from 'node:worker_threads';
 import { memoryError } from '../core';
-import { Arena, type ArenaOptions } from './arena';
+import { ARENA_PRESETS, Arena, type ArenaOptions } from './arena';
 
 /** The arena of one thread: an {@link Arena} that {@link localArena} makes once per thread. */
 export class LocalArena extends Arena {
   /** Of the thread that it belongs to, as `worker_threads.threadId`. */
   readonly threadId: number = threadId;
+
+  /** As Arena.production, of this class. */
+  static override production(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.production, ...more });
+  }
+  /** As Arena.performance, of this class. */
+  static override performance(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.performance, ...more });
+  }
+  /** As Arena.debug, of this class. */
+  static override debug(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.debug, ...more });
+  }
+  /** As Arena.conservative, of this class. */
+  static override conservative(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.conservative, ...more });
+  }
+  /** As Arena.smallObjects, of this class. */
+  static override smallObjects(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.smallObjects, ...more });
+  }
+  /** As Arena.largeObjects, of this class. */
+  static override largeObjects(more?: ArenaOptions): LocalArena {
+    return new LocalArena({ ...ARENA_PRESETS.largeObjects, ...more });
+  }
 }
 
 let mine: LocalArena | undefined;

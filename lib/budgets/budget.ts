@@ -229,8 +229,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   }
 
   /**
-   * Waits for the bytes, in the order of priority and arrival; a large request is not overtaken by small ones. Does not
-   * keep the process alive.
+   * Waits for the bytes, in the order of priority and arrival; a large request is not overtaken by small ones. Keeps
+   * the process alive until the deadline, and without one not at all: then it may end with the wait.
    *
    * @throws ERR_MEMORY_TOO_LARGE at once where waiting is in vain, ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED,
    *   ERR_MEMORY_CLOSED when the budget closes meanwhile
@@ -294,7 +294,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       this.pending.add(waiter);
       signal?.addEventListener('abort', onAbort, { once: true });
       if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs);
+        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs, true);
       }
       (this.ensure(bytes, null, false) ?? this).placeFor().enqueue(waiter);
       this.settle();

@@ -1,9 +1,12 @@
 #!/usr/bin/env node
+import { PROGRAM } from './commands';
 import { run } from './run';
 
 // The reader of a pipe may have enough (`| head`): that is no failure and no message.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`${PROGRAM}: cannot write: ${error.message}\n`);
+  process.exit(1);
 });
 process.stderr.on('error', () => {});
 

@@ -26,6 +26,7 @@ export function checkBudget(where: string, value: unknown): BudgetLike {
 /** How short memory is, from nothing to the last stage before the kernel kills. */
 export const PRESSURE_LEVELS = Object.freeze(['none', 'low', 'medium', 'high', 'critical'] as const);
 
+/** How short memory is, one of {@link PRESSURE_LEVELS}. */
 export type PressureLevel = (typeof PRESSURE_LEVELS)[number];
 
 /** A pressure reading that somebody keeps up to date: asking for it is a property read and never a system call. */

@@ -23,6 +23,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
 const ACCEPTED = "a whole number of bytes or a string such as '64KiB', '2MiB', '1.5GiB' (1024) or '500MB' (1000)";
 const LARGEST = Number.MAX_SAFE_INTEGER;
 
+/** The range that parseBytes accepts. */
 export interface ParseBytesOptions {
   /** Least accepted size in bytes, default 0. */
   readonly minBytes?: number;

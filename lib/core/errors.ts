@@ -1,8 +1,15 @@
-import { ERROR_CODES, type ErrorCategory, type ErrorCode, type ErrorSeverity, isErrorCode } from './error-codes';
+import {
+  ERROR_CODES,
+  ERROR_HINTS,
+  type ErrorCategory,
+  type ErrorCode,
+  type ErrorSeverity,
+  isErrorCode,
+} from './error-codes';
 
 /** The facts an error carries where they apply. Sizes are bytes, `errno` is the positive number of the system. */
 export interface ErrorDetails {
-  /** What to do about it, in one or two sentences. */
+  /** What to do about it, in one or two sentences. Default: that of the code. */
   readonly hint?: string | undefined;
   readonly requestedBytes?: number | undefined;
   readonly limitBytes?: number | undefined;
@@ -17,7 +24,7 @@ export interface ErrorDetails {
   readonly retryable?: boolean | undefined;
 }
 
-const FACTS = ['hint', 'requestedBytes', 'limitBytes', 'availableBytes', 'syscall', 'errno', 'source'] as const;
+const FACTS = ['requestedBytes', 'limitBytes', 'availableBytes', 'syscall', 'errno', 'source'] as const;
 
 // The brand is looked up by name so that the CommonJS and ESM copies of the package know each other's errors.
 const KINDS: unique symbol = Symbol.for('nebula-memory.error.kinds') as never;
@@ -39,18 +46,30 @@ function isBranded(value: unknown, kind: string): boolean {
 export class MemoryError extends Error {
   static readonly kind: string = 'MemoryError';
 
+  /** The word to test for, see {@link ERROR_CODES}. */
   readonly code: ErrorCode;
+  /** What kind of failure it was; the sub-class follows it. */
   readonly category: ErrorCategory;
+  /** How bad it is. */
   readonly severity: ErrorSeverity;
+  /** True when the same call may succeed later without any change by the caller. */
   readonly retryable: boolean;
-  declare readonly hint?: string;
+  /** What to do about it. */
+  readonly hint: string;
+  /** What was asked for. */
   declare readonly requestedBytes?: number;
+  /** What it may not exceed. */
   declare readonly limitBytes?: number;
+  /** What was free of the limit at that moment. */
   declare readonly availableBytes?: number;
+  /** Name of the failing system call, such as `mmap`. */
   declare readonly syscall?: string;
+  /** The positive number of the system's error. */
   declare readonly errno?: number;
+  /** Who set the limit or raised the failure: a file, a budget, an allocator. */
   declare readonly source?: string;
 
+  /** Use {@link memoryError}, which knows the sub-class of the code. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     const info = ERROR_CODES[code];
@@ -58,6 +77,7 @@ export class MemoryError extends Error {
     this.category = info.category;
     this.severity = info.severity;
     this.retryable = details.retryable ?? info.retryable;
+    this.hint = details.hint ?? ERROR_HINTS[code];
     for (const fact of FACTS) {
       const value = details[fact];
       if (value !== undefined) {
@@ -78,6 +98,7 @@ export class MemoryError extends Error {
     json['severity'] = this.severity;
     json['retryable'] = this.retryable;
     json['message'] = this.message;
+    json['hint'] = this.hint;
     for (const fact of FACTS) if (this[fact] !== undefined) json[fact] = this[fact];
     if (this.cause !== undefined) json['cause'] = causeToJson(this.cause);
     return json;

@@ -1,7 +1,11 @@
-/** One-shot timers that tests can replace. They do not keep the process alive. */
+/** One-shot timers that tests can replace. */
 export interface Timers {
-  /** Runs `work` once, after `delayMs` milliseconds; any length. Returns what stop() takes. */
-  start(work: () => void, delayMs: number): unknown;
+  /**
+   * Runs `work` once, after `delayMs` milliseconds; any length. Returns what stop() takes.
+   *
+   * @param keepsAlive whether the process waits for it: only for a deadline that somebody awaits. Default false
+   */
+  start(work: () => void, delayMs: number, keepsAlive?: boolean): unknown;
   stop(timer: unknown): void;
 }
 
@@ -12,15 +16,16 @@ interface LongTimer {
   part?: NodeJS.Timeout;
 }
 
-function startPart(timer: LongTimer, work: () => void, delayMs: number): LongTimer {
+function startPart(timer: LongTimer, work: () => void, delayMs: number, keepsAlive: boolean): LongTimer {
   const nowMs = Math.min(delayMs, LONGEST_DELAY_MS);
-  const next = nowMs === delayMs ? work : () => startPart(timer, work, delayMs - nowMs);
-  timer.part = setTimeout(next, nowMs).unref();
+  const next = nowMs === delayMs ? work : () => startPart(timer, work, delayMs - nowMs, keepsAlive);
+  timer.part = setTimeout(next, nowMs);
+  if (!keepsAlive) timer.part.unref();
   return timer;
 }
 
 /** Real time. */
 export const systemTimers: Timers = Object.freeze({
-  start: (work: () => void, delayMs: number) => startPart({}, work, delayMs),
+  start: (work: () => void, delayMs: number, keepsAlive: boolean = false) => startPart({}, work, delayMs, keepsAlive),
   stop: (timer: unknown) => clearTimeout((timer as LongTimer).part),
 });

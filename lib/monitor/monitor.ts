@@ -1,5 +1,13 @@
 import { EventEmitter } from 'node:events';
-import { type Clock, checkOptions, memoryError, type PressureLevel, type PressureSignal, type Timers } from '../core';
+import {
+  type Clock,
+  checkInteger,
+  checkOptions,
+  memoryError,
+  type PressureLevel,
+  type PressureSignal,
+  type Timers,
+} from '../core';
 import {
   type ActionContext,
   ActionRunner,
@@ -22,6 +30,7 @@ import {
 } from './options';
 import { LevelDwell, rankOf } from './scale';
 import { BudgetSource, checkSource, defaultSources, type PressureSource, SourceSlot } from './sources';
+import { SteadyClock } from './steady-clock';
 
 /** Sources that tell by themselves may do so a hundred times a second; they are read at most so often. */
 const WAKE_GAP_MS = 50;
@@ -69,7 +78,7 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     super();
     const checked = checkMonitorOptions('MemoryMonitor', options);
     this.settings = checked.settings;
-    this.clock = checked.clock;
+    this.clock = new SteadyClock(checked.clock);
     this.timers = checked.timers;
     this.log = new Journal(checked.journalEntries);
     this.dwell = new LevelDwell(checked.settings.dwellMs);
@@ -87,9 +96,13 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
       },
       journal: this.log,
       nowMs: () => this.clock.nowMs(),
+      level: () => this.level,
       isActive: () => this.running,
       acting: () => this.setState('action'),
-      told: (entry) => this.tell('action', entry),
+      told: (entry) => {
+        this.setLimit();
+        this.tell('action', entry);
+      },
       failed: (where, error) => this.fail(where, error),
       settled: () => this.settle(),
     });
@@ -100,7 +113,11 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     if (this.closed) throw memoryError('ERR_MEMORY_CLOSED', 'MemoryMonitor.start: the monitor was disposed');
     if (this.running) return this;
     this.running = true;
-    for (const slot of [...this.slots]) slot.start(() => this.wake());
+    for (const slot of [...this.slots]) {
+      // A source may stop the monitor, or remove another one.
+      if (!this.running) return this;
+      if (this.slots.has(slot)) slot.start(() => this.wake());
+    }
     this.settle();
     // From inside a round that stop() has ended: the next one comes soon.
     this.woken = this.ticking;
@@ -113,18 +130,29 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     if (!this.running) return;
     this.running = false;
     this.disarm();
-    for (const slot of [...this.slots]) slot.stop();
     this.dwell.reset();
-    this.runner.stop();
+    const tellLifted = this.runner.stop();
     this.setLimit();
-    this.setLevel('none', 'the monitor was stopped');
-    this.settle();
+    if (this.stopSources()) {
+      this.setLevel('none', 'the monitor was stopped');
+      this.settle();
+    }
+    tellLifted();
+  }
+
+  /** False where the monitor was started again by one of them, or by who was told that one failed. */
+  private stopSources(): boolean {
+    for (const slot of [...this.slots]) {
+      slot.stop();
+      if (this.running) return false;
+    }
+    return true;
   }
 
   /** As stop(), for good. */
   [Symbol.dispose](): void {
-    this.stop();
     this.closed = true;
+    this.stop();
   }
 
   /** Reads all sources now and does what follows. Returns the level. Inside an action or listener: the level alone. */
@@ -134,19 +162,23 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     return this.level;
   }
 
-  /** True when an allocation of this size is welcome now. */
+  /** True when an allocation of this size is welcome now. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   allows(byteLength: number): boolean {
-    return byteLength <= this.largestAllowedBytes;
+    return checkInteger('MemoryMonitor.allows: byteLength', byteLength) <= this.largestAllowedBytes;
   }
 
-  /** Adds a source; returns the function that removes it. @throws ERR_MEMORY_INVALID_ARGUMENT */
+  /** Adds a source; returns the function that removes it. @throws ERR_MEMORY_INVALID_ARGUMENT, also for a source twice */
   addSource(source: PressureSource): () => void {
-    checkSource('MemoryMonitor.addSource', source);
+    const where = 'MemoryMonitor.addSource';
+    checkSource(where, source);
+    if ([...this.slots].some((slot) => slot.source === source)) {
+      throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: the source '${source.name}' is there already`);
+    }
     const slot = new SourceSlot(source, (error) => this.fail(`source '${source.name}'`, error));
     this.slots.add(slot);
     if (this.running) slot.start(() => this.wake());
     return () => {
-      if (this.slots.delete(slot) && this.running) slot.stop();
+      if (this.slots.delete(slot)) slot.stop();
     };
   }
 
@@ -172,7 +204,11 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     this.dwell.dwellMs = this.settings.dwellMs;
     this.runner.updateLimit();
     this.setLimit();
-    if (this.running && !this.ticking) this.arm(this.settings.intervalMs);
+    if (!this.running || this.ticking) return;
+    // The interval counts from the last reading, or whoever configures often would put it off for ever.
+    const nowMs = this.clock.nowMs();
+    const soonMs = this.woken ? this.dueMs - nowMs : Number.POSITIVE_INFINITY;
+    this.arm(Math.max(0, Math.min(soonMs, this.lastTickMs + this.settings.intervalMs - nowMs)));
   }
 
   /** What was done, the oldest first. */
@@ -308,16 +344,22 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     for (const listener of this.rawListeners(event)) {
       try {
         const answer: unknown = Reflect.apply(listener, this, args);
-        if (isThenable(answer)) answer.then(undefined, (error) => this.fail(`listener of ${event}`, error));
+        if (isThenable(answer)) answer.then(undefined, (error) => this.listenerFailed(event, error));
       } catch (error) {
-        this.fail(`listener of ${event}`, error);
+        this.listenerFailed(event, error);
       }
     }
   }
 
+  private listenerFailed(event: keyof MonitorEvents, error: unknown): void {
+    // One of failures that fails has nobody left to be told to: it would be told of itself without end.
+    if (event === 'failure') this.failures += 1;
+    else this.fail(`listener of ${event}`, error);
+  }
+
   private fail(where: string, error: unknown): void {
     this.failures += 1;
-    if (this.telling) return; // a listener of failures that fails is counted
+    if (this.telling) return; // what a listener of failures makes fail is counted
     this.telling = true;
     try {
       this.tell('failure', Object.freeze({ where, error }));

@@ -21,6 +21,7 @@ import {
   type RunnerSettings,
   type StepRatio,
 } from './actions';
+import { readable } from './readable';
 import type { BudgetUsage, PressureSource, SourceStatus } from './sources';
 
 /** What can be changed while the monitor runs. */
@@ -172,9 +173,11 @@ export function checkMonitorOptions(where: string, options: MonitorOptions | und
   const keys = [...SETTING_KEYS, 'sources', 'budgets', 'actions', 'journalEntries', 'clock', 'timers'] as const;
   const given = checkOptions<MonitorOptions>(where, options, keys);
   const { clock = systemClock, timers = systemTimers } = given;
-  checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  readable(`${where}: clock or timers`, () => {
+    checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
+    checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
+    checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  });
   return {
     settings: checkSettings(where, given),
     sources: given.sources === undefined ? null : list(`${where}: sources`, given.sources),
@@ -187,6 +190,7 @@ export function checkMonitorOptions(where: string, options: MonitorOptions | und
 }
 
 function list<T>(name: string, value: readonly T[]): readonly T[] {
-  if (Array.isArray(value)) return [...value];
+  const copy = readable(name, () => (Array.isArray(value) ? [...value] : null));
+  if (copy !== null) return copy;
   throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${name} must be an array, got ${describe(value)}`);
 }

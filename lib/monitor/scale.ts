@@ -7,6 +7,7 @@ import {
   PRESSURE_LEVELS,
   type PressureLevel,
 } from '../core';
+import { readable } from './readable';
 
 const RANK: Readonly<Record<PressureLevel, number>> = { none: 0, low: 1, medium: 2, high: 3, critical: 4 };
 
@@ -66,7 +67,8 @@ export class PressureGauge {
     let below = { enter: 0, leave: 0 };
     for (const stage of STAGES) {
       const own = given[stage] === undefined ? defaults[stage] : given[stage];
-      const pair = readPair(`${where}: thresholds.${stage}`, own);
+      const name = `${where}: thresholds.${stage}`;
+      const pair = readable(name, () => readPair(name, own));
       if (pair !== null) {
         if (pair.enter <= below.enter || pair.leave < below.leave) {
           throw memoryError(
@@ -92,7 +94,14 @@ export class PressureGauge {
     return Math.min(...this.leave);
   }
 
+  /** @throws ERR_MEMORY_INVALID_ARGUMENT for what is no number: not knowing is not calm */
   update(value: number): PressureLevel {
+    if (typeof value !== 'number' || Number.isNaN(value)) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `PressureGauge: a reading must be a number, got ${describe(value)}`,
+      );
+    }
     let next = 0;
     for (let rank = 1; rank <= this.enter.length; rank += 1) {
       const threshold = rank <= this.rank ? this.leave[rank - 1] : this.enter[rank - 1];

@@ -97,7 +97,16 @@ export const memory = Object.freeze({
     });
   },
 
-  /** What all regions of this process hold, over all its threads. */
+  /**
+   * What all regions of this process hold, over all its threads.
+   *
+   * `mappings` is no count of the kernel's: it is what the regions and the ranges kept behind them would need if no two of
+   * them touched, each as one, as three with guard pages, and two more for every call on a part of one. The kernel merges
+   * neighbors that are alike, so the number may stand far above `mappingLimit` while the process holds a few hundred.
+   *
+   * `mappingLimit` is where a new region gets ERR_MEMORY_MAP_LIMIT: half of vm.max_map_count, or 0 where the system has no
+   * such limit. It is compared with the kernel's own count, which is taken once `mappings` could have passed it.
+   */
   totals(): NativeTotals {
     return native().totals();
   },

@@ -32,7 +32,7 @@ const ORIGINAL = [
 ];
 
 /** The page as text. */
-export function errorsPage(codes) {
+export function errorsPage(codes, hints) {
   const code = (text) =>
     text.startsWith('ERR_') ? `\`${text.split(' ')[0]}\`${text.slice(text.split(' ')[0].length)}` : text;
   const rows = Object.entries(codes).map(
@@ -54,6 +54,14 @@ export function errorsPage(codes) {
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
+    '## What to do',
+    '',
+    'The hint of an error that has no closer one of its own:',
+    '',
+    '| code | hint |',
+    '| --- | --- |',
+    ...Object.keys(codes).map((name) => `| \`${name}\` | ${hints[name]} |`),
+    '',
     '## From the codes of the Rust crate',
     '',
     '| there | here |',
@@ -64,8 +72,8 @@ export function errorsPage(codes) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { ERROR_CODES } = createRequire(import.meta.url)(join(ROOT, 'dist', 'core'));
-  const text = errorsPage(ERROR_CODES);
+  const { ERROR_CODES, ERROR_HINTS } = createRequire(import.meta.url)(join(ROOT, 'dist', 'core', 'error-codes'));
+  const text = errorsPage(ERROR_CODES, ERROR_HINTS);
   if (!process.argv.includes('--check')) writeFileSync(PAGE, text);
   else if (readFileSync(PAGE, 'utf8') !== text) {
     process.stderr.write('docs/errors.md is stale: npm run build:docs\n');

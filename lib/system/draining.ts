@@ -42,10 +42,14 @@ export class Draining {
       const done = (): void => end(true);
       this.waiting.add(done);
       if (deadlineMs !== null) {
-        timer = timers.start(() => {
-          timer = null;
-          end(false);
-        }, deadlineMs);
+        timer = timers.start(
+          () => {
+            timer = null;
+            end(false);
+          },
+          deadlineMs,
+          true,
+        );
       }
     });
   }

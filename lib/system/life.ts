@@ -109,10 +109,14 @@ export class Life {
     const { hooks } = this.engine;
     let timer: unknown = null;
     const late = new Promise<void>((resolve) => {
-      timer = this.timers.start(() => {
-        hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
-        resolve();
-      }, HOOK_DEADLINE_MS);
+      timer = this.timers.start(
+        () => {
+          hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
+          resolve();
+        },
+        HOOK_DEADLINE_MS,
+        true,
+      );
     });
     await Promise.race([hooks.settle('onShutdown'), late]);
     this.timers.stop(timer);

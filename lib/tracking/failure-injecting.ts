@@ -13,6 +13,7 @@ import {
 } from '../core';
 import { type AllocationRequest, AllocatorAdaptor, HookGuard, nameIn } from './base';
 
+/** Which requests fail, and how; rules combine. */
 export interface FailureInjectingOptions {
   /** Every n-th request fails: 1 fails all, 3 fails the third, sixth … */
   readonly every?: number;
@@ -26,6 +27,7 @@ export interface FailureInjectingOptions {
   readonly predicate?: (request: AllocationRequest, index: number) => boolean;
   /** Code of the error, one of category `exhausted`; default ERR_MEMORY_ARENA_EXHAUSTED. */
   readonly code?: ErrorCode;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 
@@ -34,7 +36,9 @@ export interface FailureInjectingOptions {
  * the given rules says so; without a rule none does. Wrong arguments are not counted and fail as they always do.
  */
 export class FailureInjectingAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  /** Of the errors that it throws. */
   readonly code: ErrorCode;
+  /** Where its generator began. */
   readonly seed: number;
   private readonly every: number;
   private readonly after: number;

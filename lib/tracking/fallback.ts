@@ -5,9 +5,14 @@ import { AllocatorAdaptor, checkAllocator, isExhausted, nameIn } from './base';
 const PLAIN_REACH = 2 ** 48;
 const GREATEST_BASE = 2 ** 52;
 
+/** Where the secondary's offsets begin. */
 export interface FallbackOptions {
-  /** First offset of the secondary: a multiple of 4096 above every offset of the primary. Default 2^48, in nests more. */
+  /**
+   * First offset of the secondary: a multiple of 4096, at least the capacity of the primary. Default 2^48, in nests more,
+   * which a primary without a capacity needs. A lower one is for offsets that have to stay small.
+   */
   readonly secondaryBase?: number;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 
@@ -20,7 +25,9 @@ export class FallbackAllocator<
   P extends Allocator = Allocator,
   S extends Allocator = Allocator,
 > extends AllocatorAdaptor<P> {
+  /** Gets what the primary has no room for. */
   readonly secondary: S;
+  /** First offset of the secondary's blocks. */
   readonly secondaryBase: number;
   private fallbacks = 0;
   private resets = 0;
@@ -46,10 +53,19 @@ export class FallbackAllocator<
         `FallbackAllocator: secondaryBase must be a multiple of 4096, got ${base}`,
       );
     }
+    const least = leastBase(primary);
+    if (base < least) {
+      throw memoryError(
+        'ERR_MEMORY_OUT_OF_RANGE',
+        `FallbackAllocator: secondaryBase must be above every offset of the primary, at least ${least}, got ${base}`,
+        { requestedBytes: base, limitBytes: least, hint: 'Leave secondaryBase out: the default is above all of them.' },
+      );
+    }
     this.secondaryBase = base;
     this.peak = this.usedBytes;
   }
 
+  /** Asked first; the same as `inner`. */
   get primary(): P {
     return this.inner;
   }
@@ -133,8 +149,8 @@ export class FallbackAllocator<
   private fromPrimary(byteLength: number, alignment: number | undefined): number {
     const offset = this.inner.tryAllocate(byteLength, alignment);
     if (offset === -1) return -1;
-    if (offset >= this.secondaryBase) {
-      // Its offset would be taken for the secondary's: the room above the base cannot be used.
+    if (offset + byteLength > this.secondaryBase) {
+      // Its bytes would share offsets with the secondary's: the room above the base cannot be used.
       this.inner.deallocate(offset, byteLength);
       return -1;
     }
@@ -173,6 +189,12 @@ export class FallbackAllocator<
 
 function nameOf(allocator: Allocator): string {
   return checkAllocator('FallbackAllocator', allocator).stats().name;
+}
+
+/** Where the secondary may begin: behind the primary, as far as its capacity tells where that ends. */
+function leastBase(primary: Allocator): number {
+  const reach = reachOf(primary);
+  return reach > PLAIN_REACH ? reach : (primary.capacityBytes ?? reach);
 }
 
 /** A bound above every offset of this allocator: a fallback inside of it has two spaces, or more. */

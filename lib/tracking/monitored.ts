@@ -15,11 +15,13 @@ import { AllocatorAdaptor, nameIn } from './base';
 /** Largest block that is granted at each level, in bytes; null grants all, 0 refuses all. */
 export type PressureLimits = { readonly [level in PressureLevel]?: ByteSize | null };
 
+/** Whose signal limits blocks, and to what. */
 export interface MonitoredOptions {
   /** Kept up to date by somebody else; only its `level` is read, once an allocation. */
   readonly signal: PressureSignal;
   /** Default: high 64 KiB, critical 4 KiB, no limit at the other levels. */
   readonly limits?: PressureLimits;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 
@@ -41,7 +43,9 @@ export const DEFAULT_PRESSURE_LIMITS: Readonly<Record<PressureLevel, number | nu
  * throws, knows another word or asks this very allocator limits nothing: `signalFailures` counts how often.
  */
 export class MonitoredAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  /** What is read at each allocation. */
   readonly signal: PressureSignal;
+  /** Largest block at each level, in bytes; null grants all. */
   readonly limits: Readonly<Record<PressureLevel, number | null>>;
   private denials = 0;
   private misreadings = 0;

@@ -3,6 +3,7 @@ import { type AllocationRequest, AllocatorAdaptor, HookGuard, nameIn } from './b
 
 const DEFAULT_ATTEMPTS = 16;
 
+/** Who makes room, and how often it is asked. */
 export interface RetryingOptions {
   /**
    * Called when there is no room; `attempt` counts from 1. Free something and return true to have it tried again, false
@@ -12,6 +13,7 @@ export interface RetryingOptions {
   readonly onFailure: (request: AllocationRequest, attempt: number) => boolean;
   /** Calls of `onFailure` a request, default 16: a hook that frees nothing cannot hang the process. */
   readonly maxAttempts?: number;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 
@@ -21,11 +23,13 @@ export interface RetryingOptions {
  * in the end, not attempts.
  */
 export class RetryingAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  /** Calls of `onFailure` a request at most. */
   readonly maxAttempts: number;
   private readonly onFailure: RetryingOptions['onFailure'];
   private readonly guard = new HookGuard('onFailure');
   private calls = 0;
   private saved = 0;
+  private repeated = 0;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: RetryingOptions) {
@@ -44,6 +48,11 @@ export class RetryingAllocator<I extends Allocator = Allocator> extends Allocato
   /** Requests that succeeded thanks to the hook. */
   get recovered(): number {
     return this.saved;
+  }
+
+  /** Attempts after a first one that failed, whatever came of them. */
+  get retries(): number {
+    return this.repeated;
   }
 
   override allocate(byteLength: number, alignment?: number): number {
@@ -80,7 +89,10 @@ export class RetryingAllocator<I extends Allocator = Allocator> extends Allocato
       }
       if (attempt <= this.maxAttempts) {
         this.calls++;
-        if (this.guard.ask(this.onFailure, byteLength, alignment, attempt)) continue;
+        if (this.guard.ask(this.onFailure, byteLength, alignment, attempt)) {
+          this.repeated++;
+          continue;
+        }
       }
       this.refused++;
       if (trying) return -1;

@@ -131,6 +131,34 @@ describe('the command', () => {
     expect(JSON.parse(stdout).file).toBe(typed);
   });
 
+  test('a preset that was typed is stronger than that of a file and of a variable', () => {
+    for (const argv of [['--file', file], []]) {
+      let stdout = '';
+      const out = { write: (text: string) => (stdout += text) };
+      const env = { NEBULA_MEMORY_PRESET: 'performance', nebula_memory_preset: '' };
+      const typed = ['config', '--json', '--preset', 'debug', ...argv];
+      expect(run(typed, { env, platform: 'linux', stdout: out, stderr: out })).toBe(0);
+      expect(JSON.parse(stdout).preset).toBe('debug');
+    }
+  });
+
+  test('what is typed and how files are called does nothing to a screen', () => {
+    const odd = join(folder, 'odd\u001b[2J\u009b\u202e.toml');
+    writeFileSync(odd, '');
+    const bad = join(folder, 'bad\u001b[2J\u202e\n.toml');
+    writeFileSync(bad, 'x');
+    const all = [
+      runHere(['config', '--file', odd]),
+      runHere(['config', '--file', bad]),
+      runHere(['config', '--file', 'no\u001b[2J\u202e\n.toml']),
+      runHere(['config', '--explain', '\u001b[2J\u202e\n']),
+    ];
+    expect(all.map(({ code }) => code)).toEqual([0, 1, 2, 2]);
+    for (const { stdout, stderr } of all) {
+      for (const line of `${stdout}\n${stderr}`.split('\n')) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    }
+  });
+
   test('tells everything that is wrong, and exits with 1', () => {
     const bad = join(folder, 'bad.toml');
     writeFileSync(bad, '[arena]\nzer0 = true\nchunkBytes = "1 mb"\n');

@@ -50,6 +50,29 @@ describe('checks', () => {
     expect(find('headroom', facts(change({ [`${APP}/memory.current`]: current })))).toMatchObject({ status });
   });
 
+  test('cgroup-version: on a machine of both versions it agrees with the pressure that is read', () => {
+    const hybrid = change({
+      '/proc/self/cgroup': '5:memory:/app\n0::/app\n',
+      '/proc/self/mountinfo': [
+        '31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory',
+        '32 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n',
+      ].join('\n'),
+      '/sys/fs/cgroup/memory/app/memory.limit_in_bytes': '4294967296\n',
+      '/sys/fs/cgroup/memory/app/memory.usage_in_bytes': '1000000\n',
+    });
+    expect(find('cgroup-version', facts(hybrid))).toMatchObject({
+      status: 'info',
+      evidence: expect.stringContaining('no pressure by group'),
+    });
+    const file = '/sys/fs/cgroup/unified/app/memory.pressure';
+    const both = facts({ ...hybrid, [file]: 'some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n' });
+    expect(both.pressure.cgroupFile).toBe(file);
+    expect(find('cgroup-version', both)).toMatchObject({
+      status: 'info',
+      evidence: 'memory is limited by version 1: no memory.high, pressure by group comes from version 2',
+    });
+  });
+
   test.each([
     ['some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0', 'ok'],
     ['some avg10=12.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0', 'warn'],

@@ -153,6 +153,38 @@ describe('streams and exit codes', () => {
     }
   });
 
+  (existsSync('/dev/full') ? test : test.skip)('a full device is told', () => {
+    for (const command of ['probe', 'doctor --json']) {
+      const { stdout, stderr } = spawnSync(
+        'bash',
+        ['-c', `"$0" "$1" ${command} >/dev/full; echo $?`, process.execPath, MAIN],
+        {
+          env: environment(),
+          encoding: 'utf8',
+        },
+      );
+      expect(stdout).toBe('1\n');
+      expect(stderr).toMatch(/^nebula-memory: cannot write: .*ENOSPC.*\n$/);
+    }
+  });
+
+  test.each(['-', '/dev/stdin'])('%s is standard input, a socket or pipe as well', (name) => {
+    const input = `Action,Pointer,Size\n${'allocate,0x10,8\nfree,0x10,8\n'.repeat(20_000)}`;
+    const run = (file: string, args: readonly string[]) =>
+      spawnSync(file, args, { env: environment(), encoding: 'utf8', input });
+    const direct = run(process.execPath, [MAIN, 'replay', name]); // Node.js hands over a socket
+    expect({ status: direct.status, stderr: direct.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(direct.stdout).toMatch(/^stdin on heap[\s\S]*40000 operations/);
+    const damaged = spawnSync(process.execPath, [MAIN, 'replay', name], { encoding: 'utf8', input: 'nonsense' });
+    expect(damaged).toMatchObject({ status: 1, stderr: expect.stringContaining('stdin:1: no column Action') });
+    if (process.platform === 'win32') return;
+    const piped = run('bash', ['-c', `cat | "$0" "$1" replay ${name}`, process.execPath, MAIN]);
+    expect({ status: piped.status, stderr: piped.stderr }).toEqual({ status: 0, stderr: '' });
+    const closed = run('bash', ['-c', `"$0" "$1" replay ${name} <&-`, process.execPath, MAIN]);
+    expect(closed.status).not.toBe(0);
+    expect(closed.stderr).toMatch(/^nebula-memory: /);
+  });
+
   onPosix('a reader that goes away is no failure and no message', () => {
     const script = '"$0" "$1" probe --json | head -c 1 >/dev/null; echo $PIPESTATUS';
     for (let round = 0; round < 3; round++) {

@@ -2,10 +2,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { chooseAllocator, openAllocator } from '../../lib/cli/replay/allocators';
+import { chooseAllocator } from '../../lib/cli/replay/allocators';
+import { openAllocator } from '../../lib/cli/replay/rebuild';
 import { type Replay, renderReplay } from '../../lib/cli/replay/render';
 import type { Allocator } from '../../lib/core';
-import { type EventLog, parseEventLog, RecordingAllocator, replayLog } from '../../lib/tracking';
+import {
+  type EventLog,
+  parseEventLog,
+  type RecordedAllocator,
+  RecordingAllocator,
+  replayLog,
+} from '../../lib/tracking';
 import { ListAllocator } from '../tracking/support/list-allocator';
 import { viewOf } from './support/data';
 import { expectGolden } from './support/golden';
@@ -46,15 +53,25 @@ function recordOn(inner: Allocator): string {
 
 function record(kind: (typeof KINDS)[number]): string {
   const block = kind === 'block' ? { bytes: 512, alignment: 16 } : null;
-  return recordOn(openAllocator({ kind, capacityBytes: 2 ** 20, block }));
+  return recordOn(openAllocator({ kind, capacityBytes: 2 ** 20, block, options: {} }));
 }
 
 /** Played on the list of the tests, so that the goldens do not depend on how an allocator rounds. */
 function played(text: string, capacityBytes: number): Replay {
   const log = parseEventLog(text);
-  const result = { ...replayLog(log, new ListAllocator(capacityBytes)), nanosecondsPerOperation: 12.34 };
+  const result = {
+    ...replayLog(log, new ListAllocator(capacityBytes)),
+    operations: 50_000,
+    nanosecondsPerOperation: 12.34,
+  };
   const block = { bytes: 512, alignment: 16 };
-  return { file: '/var/log/app.csv', log, chosen: { kind: 'block', capacityBytes, block }, result };
+  return {
+    file: '/var/log/app.csv',
+    log,
+    chosen: { kind: 'block', capacityBytes, block, options: {} },
+    incomparable: null,
+    result,
+  };
 }
 
 describe('the screen', () => {
@@ -83,27 +100,39 @@ describe('the screen', () => {
   });
 });
 
+function recordedOn(className: string, capacityBytes: number, over: Partial<RecordedAllocator> = {}) {
+  const plain = { adaptors: [], counting: true, fresh: true, interventions: 0, options: { blocks: '64' } };
+  return { className, capacityBytes, blockBytes: null, blockAlignment: null, ...plain, ...over };
+}
+
 describe('the allocator', () => {
   const log = (over: Partial<EventLog> = {}): EventLog => ({ ...parseEventLog(RMM), ...over });
 
   test('is the recorded one, unless another is asked for', () => {
-    const recordedWith = { className: 'BlockAllocator', capacityBytes: 8192, blockBytes: 100, blockAlignment: 64 };
+    const recordedWith = recordedOn('BlockAllocator', 8192, { blockBytes: 100, blockAlignment: 64 });
     expect(chooseAllocator(NO_FLAGS, log({ recordedWith }))).toEqual({
       kind: 'block',
       capacityBytes: 8192,
       block: { bytes: 100, alignment: 64 },
+      options: { blocks: '64' },
     });
     const other = chooseAllocator({ ...NO_FLAGS, allocator: 'stack' }, log({ recordedWith }));
-    expect(other).toEqual({ kind: 'stack', capacityBytes: 2 ** 20, block: null });
+    expect(other).toEqual({ kind: 'stack', capacityBytes: 2 ** 20, block: null, options: {} });
+    const unsized = log({ recordedWith: { ...recordedWith, className: 'HeapAllocator', capacityBytes: null } });
+    expect(chooseAllocator(NO_FLAGS, unsized)).toMatchObject({ kind: 'heap', capacityBytes: 2 ** 20 });
+    const smaller = chooseAllocator({ ...NO_FLAGS, capacityBytes: 1024 }, log({ recordedWith }));
+    expect(smaller).toMatchObject({ kind: 'block', capacityBytes: 1024, options: {} });
   });
 
   test('of a log without one is a heap that is large enough', () => {
-    expect(chooseAllocator(NO_FLAGS, log())).toEqual({ kind: 'heap', capacityBytes: 2 ** 20, block: null });
+    const none = { block: null, options: {} };
+    expect(chooseAllocator(NO_FLAGS, log())).toEqual({ kind: 'heap', capacityBytes: 2 ** 20, ...none });
     expect(chooseAllocator({ ...NO_FLAGS, allocator: 'system' }, log()).capacityBytes).toBeNull();
     expect(chooseAllocator({ ...NO_FLAGS, allocator: 'block' }, log())).toEqual({
       kind: 'block',
       capacityBytes: 4096,
       block: { bytes: 2048, alignment: 16 },
+      options: {},
     });
   });
 });
@@ -160,5 +189,33 @@ describe('the command', () => {
       stdout: '',
       stderr: expect.stringContaining('damaged.csv:7: Size must be'),
     });
+    expect(damaged.stderr).toContain('Correct the line or leave it out');
+    expect(damaged.stderr).not.toContain('The first line must name');
+    const header = runHere(['replay', fileOf('damaged.csv', 'Action,Size\n')]);
+    expect(header.stderr).toContain('The first line must name the columns Thread,Time,Action,Pointer,Size,Stream');
+  });
+
+  test('--block is refused where no blocks are played', () => {
+    const file = fileOf('blocks.csv', RMM);
+    for (const flags of [['--allocator', 'heap'], []]) {
+      const { code, stdout, stderr } = runHere(['replay', file, ...flags, '--block', '5']);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain('--block is for --allocator block, and this is played on heap.');
+    }
+    expect(runHere(['replay', file, '--allocator', 'block', '--block', '2KiB']).code).toBe(0);
+  });
+
+  test('says nothing of the time of a few operations', () => {
+    const few = fileOf('few.csv', RMM);
+    expect(runHere(['replay', few]).stdout).toMatch(/played +4 operations/);
+    expect(runHere(['replay', few]).stdout).not.toContain('ns an operation');
+    expect(JSON.parse(runHere(['replay', few, '--json']).stdout)).toMatchObject({
+      nanosecondsPerOperation: null,
+      degraded: [expect.anything(), { field: 'nanosecondsPerOperation', reason: expect.stringContaining('too few') }],
+    });
+    const [header] = RMM.split('\n', 1);
+    const many = fileOf('many.csv', `${header}\n${'1,0,allocate,0x10,8,0\n1,0,free,0x10,8,0\n'.repeat(3000)}`);
+    expect(runHere(['replay', many]).stdout).toMatch(/ ns an operation, 6000 operations/);
+    expect(typeof JSON.parse(runHere(['replay', many, '--json']).stdout).nanosecondsPerOperation).toBe('number');
   });
 });

@@ -5,7 +5,7 @@ import { allocatorConformance } from './allocator-suite';
 const loose = {
   frees: 'reset',
   wrongSize: 'none',
-  detectsDoubleFree: false,
+  detectsInnerFree: false,
   noRoomCode: 'ERR_MEMORY_ARENA_EXHAUSTED',
 } as const;
 
@@ -23,7 +23,7 @@ allocatorConformance(
 allocatorConformance('BumpAllocator.debug', () => ({ allocator: BumpAllocator.debug('1MiB') }), {
   ...loose,
   wrongSize: 'exact',
-  detectsDoubleFree: true,
+  detectsInnerFree: true,
 });
 allocatorConformance(
   'BumpAllocator over a shared region',

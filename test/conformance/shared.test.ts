@@ -5,7 +5,6 @@ import { allocatorConformance } from './allocator-suite';
 allocatorConformance('SharedBumpAllocator', () => ({ allocator: SharedBumpAllocator.create('1MiB') }), {
   frees: 'reset',
   wrongSize: 'none',
-  detectsDoubleFree: false,
   noRoomCode: 'ERR_MEMORY_ARENA_EXHAUSTED',
   afterDispose: 'zeros',
 });

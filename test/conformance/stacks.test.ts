@@ -1,9 +1,11 @@
 // The suite over stacks of adaptors, first over a plain allocator of the tests, then over those of the package.
 import { BlockAllocator } from '../../lib/allocators/block';
 import { BumpAllocator } from '../../lib/allocators/bump';
-import { HeapAllocator } from '../../lib/allocators/heap';
+import { HeapAllocator, SharedHeapAllocator, SharedSystemAllocator } from '../../lib/allocators/heap';
+import { SharedBlockAllocator, SharedBumpAllocator, SharedStackAllocator } from '../../lib/allocators/shared';
 import { StackAllocator } from '../../lib/allocators/stack';
 import { SystemAllocator } from '../../lib/allocators/system';
+import { Arena, LocalArena, ThreadSafeArena } from '../../lib/arenas';
 import type { Allocator } from '../../lib/core';
 import {
   BudgetedAllocator,
@@ -83,11 +85,11 @@ describe.each(STACKS)('%s', (name, wrap) => {
 const BUMP: AllocatorTraits = {
   frees: 'reset',
   wrongSize: 'none',
-  detectsDoubleFree: false,
+  detectsInnerFree: false,
   noRoomCode: 'ERR_MEMORY_ARENA_EXHAUSTED',
 };
 /** A tracker or guards outside make every free exact, whatever is inside. */
-const EXACT = { wrongSize: 'exact', detectsDoubleFree: true } as const;
+const EXACT = { wrongSize: 'exact', detectsInnerFree: true } as const;
 const STACK: AllocatorTraits = { frees: 'lifo', wrongSize: 'exact', noRoomCode: 'ERR_MEMORY_ARENA_EXHAUSTED' };
 const BLOCK: AllocatorTraits = {
   ...{ frees: 'any', wrongSize: 'exact', noRoomCode: 'ERR_MEMORY_POOL_EXHAUSTED' },
@@ -135,5 +137,42 @@ const REAL: readonly (readonly [name: string, make: () => Allocator, traits: All
 ];
 
 describe.each(REAL)('%s', (name, make, traits) => {
+  allocatorConformance(name, () => ({ allocator: make() }), traits);
+});
+
+const SHARED = { afterDispose: 'zeros' } as const;
+const ARENA: AllocatorTraits = { frees: 'any', wrongSize: 'exact', noRoomCode: 'ERR_MEMORY_ARENA_EXHAUSTED' };
+
+const sharedBump = () => SharedBumpAllocator.create('1MiB');
+const sharedStack = () => SharedStackAllocator.create('1MiB');
+const sharedBlock = () => SharedBlockAllocator.create({ blockBytes: 4096, blocks: 256 });
+const sharedHeap = () => SharedHeapAllocator.create('4MiB');
+const sharedSystem = () => SharedSystemAllocator.create('4MiB');
+const arena = () => new Arena('8KiB', { limitBytes: '2MiB', maxChunkBytes: '64KiB' });
+const localArena = () => new LocalArena('8KiB', { limitBytes: '2MiB', maxChunkBytes: '64KiB' });
+const safeArena = () => ThreadSafeArena.create('2MiB', { segmentBytes: '16KiB' });
+
+/** Over the shared mode, and over arenas. */
+const OTHERS: readonly (readonly [name: string, make: () => Allocator, traits: AllocatorTraits])[] = [
+  ['tracked over shared bump', () => tracked('simple')(sharedBump()), { ...BUMP, detectsInnerFree: true, ...SHARED }],
+  ['paranoid over shared bump', () => tracked('paranoid')(sharedBump()), { ...BUMP, ...EXACT, ...SHARED }],
+  ['budgeted over shared stack', () => budgeted(sharedStack()), { ...STACK, ...SHARED }],
+  ['tracked over shared stack', () => tracked('paranoid')(sharedStack()), { ...STACK, ...SHARED }],
+  [
+    'recording over retrying over shared block',
+    () => stack(recording, retrying)(sharedBlock()),
+    { ...BLOCK, ...SHARED },
+  ],
+  ['guarded over shared block', () => guarded(sharedBlock()), { ...GUARDED_BLOCK, ...SHARED }],
+  ['monitored over budgeted over shared heap', () => stack(monitored, budgeted)(sharedHeap()), { ...HEAP, ...SHARED }],
+  ['guarded over shared heap', () => guarded(sharedHeap()), { ...HEAP, ...EXACT, ...SHARED }],
+  ['paranoid over shared system', () => tracked('paranoid')(sharedSystem()), { ...HEAP, ...EXACT, ...SHARED }],
+  ['tracked over an arena', () => tracked('advanced')(arena()), ARENA],
+  ['guarded over an arena', () => guarded(arena()), ARENA],
+  ['retrying over budgeted over a local arena', () => stack(retrying, budgeted)(localArena()), ARENA],
+  ['recording over a thread-safe arena', () => recording(safeArena()), { ...ARENA, frees: 'reset', ...SHARED }],
+];
+
+describe.each(OTHERS)('%s', (name, make, traits) => {
   allocatorConformance(name, () => ({ allocator: make() }), traits);
 });

@@ -78,10 +78,24 @@ describe('memoryError', () => {
       cause,
       source: undefined,
     });
-    expect(Object.keys(error).sort()).toEqual(['category', 'code', 'errno', 'retryable', 'severity', 'syscall']);
+    expect(Object.keys(error).sort()).toEqual([
+      'category',
+      'code',
+      'errno',
+      'hint',
+      'retryable',
+      'severity',
+      'syscall',
+    ]);
     expect(error.cause).toBe(cause);
-    expect('hint' in error).toBe(false);
     expect('source' in error).toBe(false);
+  });
+
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('has a hint for %s where nobody gives a closer one', (code) => {
+    const error = memoryError(code, 'text', { hint: undefined });
+    expect(error.hint).toMatch(/^[A-Z].{15,}\.$/);
+    expect(error.toJSON()['hint']).toBe(error.hint);
+    expect(memoryError(code, 'text', { hint: 'Closer.' }).hint).toBe('Closer.');
   });
 
   it('lets a single case be retryable', () => {

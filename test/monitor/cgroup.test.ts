@@ -55,6 +55,20 @@ describe('CgroupEventsSource', () => {
     expect(source.read(2).level).toBe('medium');
   });
 
+  it('watches the file of a group that was made anew under the same name', () => {
+    const { source, files } = make(groupMachines.nested);
+    const file = `${POD}/memory.events`;
+    source.read(0);
+    const first = files.watching.get(file);
+    source.read(1);
+    expect(files.watching.get(file)).toBe(first);
+    rewrite(root, { [file]: events({ high: 0, max: 0, oom: 0, oom_kill: 0 }) });
+    source.read(2);
+    source.read(3);
+    const second = files.watching.get(file);
+    expect([typeof second, second === first]).toEqual(['function', false]);
+  });
+
   it('takes levels of its own for the events', () => {
     const { source } = make(groupMachines.nested, { levels: { max: 'none', high: 'critical' } });
     source.read(0);

@@ -41,6 +41,18 @@ describe('a stall meter', () => {
 });
 
 describe('PsiSource', () => {
+  it('sets its trigger again where the group was made anew under the same name', () => {
+    const events = new FakeFileEvents();
+    const source = new PsiSource({ sysroot: openSysroot(root), events });
+    rewrite(root, { [OWN]: psi(500_000) });
+    source.read(0);
+    source.read(1000);
+    expect(events.made).toBe(1);
+    rewrite(root, { [OWN]: psi(7) });
+    source.read(2000);
+    expect([events.made, events.watching.size, events.triggers.size]).toEqual([2, 1, 1]);
+  });
+
   it('reads the own group, first its average, then the share of its own window', () => {
     const source = new PsiSource({ sysroot: openSysroot(root), events: new FakeFileEvents() });
     expect(source.read(0)).toEqual({ level: 'critical', value: 0.5, detail: `some 0.500 of the time (${OWN})` });

@@ -64,13 +64,6 @@ describe('a gauge', () => {
         [0.4, 'medium'],
       ],
     ],
-    [
-      'takes what is no number for nothing',
-      [
-        [0.9, 'critical'],
-        [Number.NaN, 'none'],
-      ],
-    ],
   ])('%s', (_, steps) => {
     const gauge = new PressureGauge('test', thresholds);
     expect(steps.map(([value]) => [value, gauge.update(value)])).toEqual(steps);

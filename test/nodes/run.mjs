@@ -1,5 +1,6 @@
-// `npm run test:nodes [-- FILE…]`: runs the suite on every Node.js version of package.json beside this file, with the
-// one prebuilt binary, and prints a row per version. The versions are npm packages, installed here on demand.
+// `npm run test:nodes [-- --others] [FILE…]`: runs the suite on every Node.js version of package.json beside this file,
+// with the one prebuilt binary, and prints a row per version. The versions are npm packages, installed here on demand.
+// With --others the major version that runs this script is left out: `npm test` has just run it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +73,11 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   console.log('the versions are Linux x64 programs: nothing to run on this machine');
 } else {
   install();
-  const rows = versions.map((version) => rowOf(version, process.argv.slice(2)));
+  const words = process.argv.slice(2);
+  const own = `${process.versions.node.split('.')[0]}.`;
+  const chosen = versions.filter(({ version }) => !words.includes('--others') || !version.startsWith(own));
+  const files = words.filter((word) => word !== '--others');
+  const rows = chosen.map((version) => rowOf(version, files));
   console.log(
     ['Node.js', 'Node-API', 'passed', 'failed', 'skipped', 'seconds'].map((title) => title.padStart(9)).join(' '),
   );

@@ -42,6 +42,24 @@ export async function settled(memory) {
   return books(memory);
 }
 
+/** Collects until that frees no more regions: those that the soak dropped on purpose have gone then. */
+export async function collectDropped(memory) {
+  let { regions } = memory.totals();
+  for (let same = 0; same < 5; same++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const now = memory.totals().regions;
+    if (now !== regions) same = 0;
+    regions = now;
+  }
+}
+
+/** Regions that are still there without a collection, once timers have had their time. */
+export async function leftOver(memory) {
+  for (let i = 0; i < 50 && memory.totals().regions > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  return memory.totals().regions;
+}
+
 /** What is wrong with a process in which everything was given back, compared with how it was before. */
 export function wrongWhenQuiet(start, end) {
   const wrong = [];

@@ -1,37 +1,16 @@
 // Worker threads that attach what the soak shares with them, and leave: of themselves, or in the middle of their work.
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
-const WORKER = `
-  const { parentPort, workerData } = require('node:worker_threads');
-  const { Region } = require(workerData);
-  const held = [];
-  const fine = ['STALE_HANDLE', 'INVALID_STATE', 'IN_USE', 'MAP_LIMIT'].map((code) => 'ERR_MEMORY_' + code);
-  parentPort.on('message', (message) => {
-    if (message === 'end') {
-      for (const region of held.splice(0)) region.free();
-      setTimeout(() => parentPort.close(), 20);
-      return;
-    }
-    const [handle, free] = message;
-    try {
-      const region = Region.attach(handle);
-      region.bytes[0] += 1;
-      if (free) region.free();
-      else held.push(region);
-      while (held.length > 50) held.shift().free();
-      const own = Region.map(65536);
-      own.bytes.fill(1);
-      own.free();
-    } catch (error) {
-      if (!fine.includes(error.code)) throw error;
-    }
-  });
-  Region.map(4096).free(); // loads the addon, before any fault is switched on
-  parentPort.postMessage('ready');`;
+const WORKER = fileURLToPath(new URL('./worker.cjs', import.meta.url));
+/** Each worker numbers its blocks from another begin, so that no two write the same bytes. */
+const SERIALS = 10_000_019;
 
 export class Crew {
   #members = [];
   #path;
+  #hired = 0;
+  #listeners = new Map();
 
   /** @param path of the package */
   constructor(path) {
@@ -42,24 +21,36 @@ export class Crew {
     return this.#members.length;
   }
 
+  /** Calls `listener` for every message of that kind from a worker. */
+  on(kind, listener) {
+    this.#listeners.set(kind, [...(this.#listeners.get(kind) ?? []), listener]);
+  }
+
   /** Resolves when the worker has loaded the package: what follows does not race with that. */
   async hire() {
-    const worker = new Worker(WORKER, { eval: true, workerData: this.#path });
+    this.#hired += 1;
+    const worker = new Worker(WORKER, { workerData: { path: this.#path, serial: this.#hired * SERIALS } });
     await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     worker.on('error', (error) => {
       throw error;
     });
+    worker.on('message', (message) => {
+      for (const listener of this.#listeners.get(message.kind) ?? []) listener(message);
+    });
     this.#members.push(worker);
   }
 
+  /** @returns whether there was anybody to send it to */
   tell(world, message) {
-    if (this.size > 0) world.pick(this.#members).postMessage(message);
+    if (this.size === 0) return false;
+    world.pick(this.#members).postMessage(message);
+    return true;
   }
 
   async dismiss(gently) {
     const worker = this.#members.shift();
     const gone = new Promise((resolve) => worker.once('exit', resolve));
-    if (gently) worker.postMessage('end');
+    if (gently) worker.postMessage({ kind: 'end' });
     else await worker.terminate();
     await gone;
   }

@@ -113,8 +113,8 @@ export function installFaults(world, native, totals) {
     armed?.off();
     return work();
   };
-  world.attempt = (work) => {
-    if (armed !== null || !world.chance(5)) return plain(work);
+  world.attempt = (work, more) => {
+    if (armed !== null || !world.chance(5)) return plain(work, more);
     const fault = faults[world.pick(names)];
     counts.calls += 1;
     let thrown = null;
@@ -129,7 +129,7 @@ export function installFaults(world, native, totals) {
       fault.off();
       armed = null;
       if (thrown !== null) {
-        if (!world.isExpected(thrown) && !UNDER_FAULT.has(thrown?.code)) world.unexpected(thrown);
+        if (!world.isExpected(thrown, more) && !UNDER_FAULT.has(thrown?.code)) world.unexpected(thrown);
         counts.refused += 1;
       }
     }

@@ -103,7 +103,7 @@ export function regionWork(world) {
       if (typeof buffer.transfer === 'function') new Uint8Array(buffer.transfer()).fill(3); // and dropped
     },
     share(region) {
-      if (isShareable(region)) crew.tell(world, [region.handle, chance(70)]);
+      if (isShareable(region)) crew.tell(world, { kind: 'region', handle: region.handle, free: chance(70) });
     },
   };
 

@@ -1,7 +1,7 @@
 // Drives regions of every kind and whatever else the package has (drivers/) at random, with faults switched on and off,
 // and looks all the while whether the books agree:
 //   node --expose-gc test/soak/soak.mjs [--minutes N | --regions 100000] [--seed N] [--workers 2] [--live 150]
-//     [--faults | --no-faults]
+//     [--cycle 2000] [--faults | --no-faults] [--only TEXT]
 // Faults are on by default with --minutes. The seed is printed; the same seed makes the same choices. Each cycle of some
 // thousand regions ends with a rest, in which everything is given back and the process must be as it was before
 // (tolerances in books.mjs). The last lines are the books as JSON and `N passed, N failed`: a result for each cycle and
@@ -12,15 +12,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { books, settled, wrongMeanwhile, wrongWhenQuiet } from './books.mjs';
+import { books, collectDropped, leftOver, settled, wrongMeanwhile, wrongWhenQuiet } from './books.mjs';
 import { Crew } from './crew.mjs';
-import { everything, present } from './drivers/index.mjs';
+import { present } from './drivers/index.mjs';
 import { installFaults, isUnderLauncher, relaunch } from './faults.mjs';
 import { regionWork } from './regions.mjs';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const CYCLE = 2000;
 const LOOK_EVERY = 500;
+/** Random operations of drivers beside each region. */
+const STEPS = 12;
 
 const { values } = parseArgs({
   options: {
@@ -29,11 +30,14 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     workers: { type: 'string', default: '2' },
     live: { type: 'string', default: '150' },
+    cycle: { type: 'string', default: '2000' },
+    only: { type: 'string', default: '' },
     faults: { type: 'boolean' },
     'no-faults': { type: 'boolean', default: false },
   },
 });
 if (typeof globalThis.gc !== 'function') throw new Error('run it with node --expose-gc');
+const CYCLE = Number(values.cycle);
 const seed = Number(values.seed);
 const minutes = values.minutes === undefined ? null : Number(values.minutes);
 const total = minutes === null ? Number(values.regions) : Number.POSITIVE_INFINITY;
@@ -41,38 +45,49 @@ const withFaults = !values['no-faults'] && (values.faults ?? minutes !== null) &
 
 // ---- what all parts share --------------------------------------------------------------------------------------------
 
+const PREFIX = 'ERR_MEMORY_';
+const NONE = [];
 /** States that a random order leads to; anything else ends the soak. */
 const EXPECTED = new Set(
   'INVALID_STATE IN_USE UNSUPPORTED OUT_OF_RANGE SYSCALL STALE_HANDLE LOCK_LIMIT ARENA_EXHAUSTED POOL_EXHAUSTED'
     .split(' ')
-    .map((code) => `ERR_MEMORY_${code}`),
+    .map((code) => PREFIX + code),
 );
 
 function makeWorld(folder) {
   const require = createRequire(import.meta.url);
   const { randomFrom } = require('../hostile/tools.cjs');
-  const lib = everything(ROOT, require);
+  const lib = require(join(ROOT, 'dist', 'index.js'));
   const next = randomFrom(seed);
   const refused = {};
+  const met = new Set();
   const world = {
     lib,
     folder,
     next,
     refused,
+    hasMet: (name) => met.has(name),
     crew: new Crew(join(ROOT, 'dist', 'index.js')),
     chance: (percent) => next() % 100 < percent,
     pick: (list) => list[next() % list.length],
-    isExpected: (error) => lib.isMemoryError(error) && EXPECTED.has(error.code),
+    isExpected: (error, more = NONE) =>
+      lib.isMemoryError(error) && (EXPECTED.has(error.code) || more.includes(error.code.slice(PREFIX.length))),
     unexpected(error) {
       throw error;
     },
     unarmed: (work) => work(),
     isArmed: () => false,
-    attempt(work) {
+    /** Notes the class of an object: in the end every class that a driver names must have been met. */
+    met(object) {
+      if (object !== null && typeof object === 'object') met.add(object.constructor.name);
+      return object;
+    },
+    /** Runs `work` and swallows what a random order leads to: EXPECTED, and the codes of `more` without their prefix. */
+    attempt(work, more = NONE) {
       try {
         return work();
       } catch (error) {
-        if (!world.isExpected(error)) throw error;
+        if (!world.isExpected(error, more)) throw error;
         refused[error.code] = (refused[error.code] ?? 0) + 1;
         return undefined;
       }
@@ -92,7 +107,7 @@ async function cycle(world, work, drivers, count, start) {
   for (let i = 0; i < Number(values.workers); i++) await world.crew.hire();
   for (let made = 1; made <= count; made++) {
     work.step(Number(values.live));
-    for (const { driver } of drivers) driver.step();
+    for (let i = 0; i < STEPS; i++) world.pick(drivers).driver.step();
     if (made % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
     if (made % LOOK_EVERY === 0) {
       for (const { driver } of drivers) driver.check();
@@ -107,12 +122,22 @@ async function cycle(world, work, drivers, count, start) {
       }
     }
   }
-  for (const { driver } of drivers) driver.rest();
   work.rest();
   await world.crew.dismissAll();
+  await collectDropped(memory);
+  for (const { driver } of drivers) await driver.rest();
+  const left = await leftOver(memory);
+  if (left > 0) wrong.push(`${left} regions were left to the collector`);
   const end = await settled(memory);
   if (start !== null) wrong.push(...wrongWhenQuiet(start, end));
   return { end, wrong };
+}
+
+/** Classes that a driver names and never had in its hands. */
+function unmet(world, drivers) {
+  return drivers.flatMap(({ name, drives }) =>
+    drives.filter((each) => !world.hasMet(each)).map((each) => `${name}: it never met a ${each}`),
+  );
 }
 
 async function main() {
@@ -120,17 +145,20 @@ async function main() {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { world, faults } = makeWorld(folder);
   const work = regionWork(world);
-  const drivers = present(world.lib).map(({ name, make }) => ({ name, driver: make(world) }));
+  const drivers = present(world.lib, values.only).map(({ name, drives, make }) => ({
+    name,
+    drives,
+    driver: make(world),
+  }));
   const task = minutes === null ? `${total} regions` : `${minutes} minutes`;
   console.log(`seed ${seed}, ${task}, Node.js ${process.versions.node}`);
   console.log(`drives regions, ${drivers.map(({ name }) => name).join(', ')}`);
   const until = minutes === null ? Number.POSITIVE_INFINITY : performance.now() + minutes * 60_000;
 
-  const { end: start } = await cycle(world, work, drivers, CYCLE, null);
+  const { end: start, wrong } = await cycle(world, work, drivers, CYCLE, null);
   let end = start;
   let made = 0;
   let cycles = 0;
-  const wrong = [];
   while (made < total && performance.now() < until && wrong.length === 0) {
     const count = Math.min(CYCLE, total - made);
     const result = await cycle(world, work, drivers, count, start);
@@ -140,6 +168,7 @@ async function main() {
     cycles += 1;
     if (process.stdout.isTTY) console.log(made, JSON.stringify(end));
   }
+  wrong.push(...unmet(world, drivers));
   console.log(JSON.stringify({ start, end, made, cycles, faults, refused: world.refused, wrong }));
   if (wrong.length > 0) console.log(`to repeat: npm run soak -- --seed ${seed}`);
   console.log(`${cycles + (wrong.length > 0 ? 0 : 1)} passed, ${wrong.length > 0 ? 1 : 0} failed`);

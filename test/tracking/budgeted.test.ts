@@ -92,7 +92,15 @@ test.each([
   [{ budget: null }, 'ERR_MEMORY_INVALID_ARGUMENT'],
   [{ limitBytes: -1 }, 'ERR_MEMORY_OUT_OF_RANGE'],
 ] as const)('refuses the options %#', (options, code) => {
-  refusal(code, () => new BudgetedAllocator(new ListAllocator(), options as object));
+  refusal(code, () => new BudgetedAllocator(new ListAllocator(), options as never));
+});
+
+test('neither and both are refused by the compiler as well', () => {
+  // @ts-expect-error: neither a budget nor a limit
+  refusal('ERR_MEMORY_INVALID_ARGUMENT', () => new BudgetedAllocator(new ListAllocator(), {}));
+  const both = { limitBytes: 5, budget: new ByteLimit(5) };
+  // @ts-expect-error: both
+  refusal('ERR_MEMORY_INVALID_ARGUMENT', () => new BudgetedAllocator(new ListAllocator(), both));
 });
 
 test('never exceeds its limit and ends at 0, over random programs with failures', () => {

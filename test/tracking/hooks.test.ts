@@ -1,3 +1,4 @@
+import { BumpAllocator, SystemAllocator } from '../../lib/allocators';
 import { FailureInjectingAllocator, FallbackAllocator, RetryingAllocator, TrackedAllocator } from '../../lib/tracking';
 import { ListAllocator } from './support/list-allocator';
 import { refusal } from './support/refusals';
@@ -20,7 +21,7 @@ describe('RetryingAllocator', () => {
       [{ byteLength: 128, alignment: undefined }, 2],
     ]);
     expect(retrying.tryAllocate(64, 64)).toBe(64);
-    expect([retrying.hookCalls, retrying.recovered, retrying.stats().failures]).toEqual([3, 2, 0]);
+    expect([retrying.hookCalls, retrying.retries, retrying.recovered, retrying.stats().failures]).toEqual([3, 3, 2, 0]);
   });
 
   test('gives up when the hook does, with one failure', () => {
@@ -197,11 +198,32 @@ describe('FallbackAllocator', () => {
     expect(all.usedBytes).toBe(0);
   });
 
-  test('leaves room of the first above the base unused', () => {
-    const both = new FallbackAllocator(new ListAllocator(8192), new ListAllocator(64), { secondaryBase: 4096 });
-    both.allocate(4096);
+  test('leaves room of the first above the base unused, as of one whose capacity says nothing of its offsets', () => {
+    const system = new SystemAllocator({ maxBytes: 4096 }); // offsets rise from block to block
+    const both = new FallbackAllocator(system, new ListAllocator(64), { secondaryBase: 4096 });
+    both.deallocate(both.allocate(4096), 4096);
     expect(both.allocate(64)).toBe(4096);
-    expect(both.inner.usedBytes).toBe(4096);
+    expect([system.usedBytes, both.owns(4096), both.fallbackAllocations]).toEqual([0, true, 1]);
+    both.dispose();
+    const wide = new SystemAllocator({ maxBytes: 16_384 });
+    using across = new FallbackAllocator(wide, new SystemAllocator(), { secondaryBase: 16_384 });
+    expect(across.allocate(4096)).toBe(0);
+    expect(across.allocate(12_288)).toBe(16_384); // and not 8192, with bytes of the first on both sides of the base
+    expect(wide.usedBytes).toBe(4096);
+  });
+
+  test.each([
+    ['a capacity', () => new BumpAllocator('64KiB'), 65_536],
+    ['no capacity', () => new SystemAllocator(), 2 ** 48],
+    ['another fallback', () => new FallbackAllocator(new ListAllocator(), new ListAllocator()), 2 ** 49],
+  ] as const)('refuses a base within a primary with %s: offsets would be handed out twice', (_, primary, least) => {
+    for (const secondaryBase of [4096, least - 4096]) {
+      const first = primary();
+      refusal('ERR_MEMORY_OUT_OF_RANGE', () => new FallbackAllocator(first, new ListAllocator(), { secondaryBase }));
+      first.dispose();
+    }
+    using both = new FallbackAllocator(primary(), new ListAllocator(), { secondaryBase: least });
+    expect(both.secondaryBase).toBe(least);
   });
 
   test('resets and disposes both', () => {

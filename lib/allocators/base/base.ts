@@ -5,11 +5,14 @@ import type { Backing } from './source';
 /** The largest request whose checks are done in 32-bit arithmetic; larger ones take the slow path. */
 export const FAST_LIMIT = 2 ** 30;
 
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
+
 /**
  * What all allocators share: names, counters, refusals and the end of life. The hot paths are the sub-classes' own.
  * Fields are plain and not private names, which cost more on Node 20; only sub-classes touch them.
  */
 export abstract class AllocatorBase implements Allocator {
+  /** Shown in errors and statistics. */
   readonly name: string;
   protected closed = false;
   /** True while the memory is let go of: that may run a provider, which is somebody else's code. */
@@ -45,7 +48,10 @@ export abstract class AllocatorBase implements Allocator {
     return this.closed;
   }
 
-  /** A snapshot; counters are 0 with `stats: false`, but for `usedBytes`, `liveAllocations` and the sizes. */
+  /**
+   * A snapshot. With `stats: false`, and so in the presets `production` and `performance`, `allocations`, `deallocations`,
+   * `failures` and `resets` are not counted and 0; `liveAllocations`, `usedBytes`, the peak and the sizes are right always.
+   */
   stats(): AllocatorStats {
     return Object.freeze({
       name: this.name,
@@ -59,6 +65,20 @@ export abstract class AllocatorBase implements Allocator {
       capacityBytes: this.capacityBytes,
       reservedBytes: this.reservedBytes,
     });
+  }
+
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & AllocatorStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  /** One line for util.inspect and console.log, in place of the bookkeeping. */
+  [INSPECT](): string {
+    const what = `${this.constructor.name} '${this.name}'`;
+    if (this.closed) return `${what}: disposed`;
+    const { usedBytes, capacityBytes, liveAllocations } = this.stats();
+    const of = capacityBytes === null ? '' : ` of ${formatBytes(capacityBytes)}`;
+    return `${what}: ${formatBytes(usedBytes)}${of} in use, ${liveAllocations} ${liveAllocations === 1 ? 'block' : 'blocks'}`;
   }
 
   /** Lets go of the memory: views of memory that it owned have length 0 afterwards. May be called again. */

@@ -1,5 +1,15 @@
-import { checkBoolean, checkInteger, checkString, memoryError } from '../../core';
+import {
+  type BudgetLike,
+  checkBoolean,
+  checkBudget,
+  checkInteger,
+  checkString,
+  describe,
+  memoryError,
+  type RegionProvider,
+} from '../../core';
 import type { Region } from '../../platform';
+import { isProvider } from './source';
 
 /** What the options of all local allocators share. */
 export interface AllocatorOptions {
@@ -11,9 +21,13 @@ export interface AllocatorOptions {
   readonly allocFill?: number | null;
   /** Byte that blocks are filled with when they are given back; null (default) leaves them as they are. */
   readonly freeFill?: number | null;
+  /** Where memory comes from that is acquired here: one whose acquire() returns a Region. Default: the system. */
+  readonly provider?: RegionProvider;
+  /** Charged in whole pages for memory that is acquired here, until it is let go of. Default: none. */
+  readonly budget?: BudgetLike;
 }
 
-export const COMMON_OPTIONS = ['name', 'stats', 'allocFill', 'freeFill'] as const;
+export const COMMON_OPTIONS = ['name', 'stats', 'allocFill', 'freeFill', 'provider', 'budget'] as const;
 
 /** The same with nothing left open; -1 stands for no fill. */
 export interface CommonSettings {
@@ -21,6 +35,8 @@ export interface CommonSettings {
   readonly stats: boolean;
   readonly allocFill: number;
   readonly freeFill: number;
+  readonly provider: RegionProvider | undefined;
+  readonly budget: BudgetLike | undefined;
 }
 
 function fillOf(name: string, value: number | null | undefined): number {
@@ -29,7 +45,15 @@ function fillOf(name: string, value: number | null | undefined): number {
 
 /** Reads the shared options. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function commonSettings(where: string, options: AllocatorOptions): CommonSettings {
+  const { provider, budget } = options;
+  if (provider !== undefined && !isProvider(provider)) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: provider is none, got ${describe(provider)}`, {
+      hint: 'A provider has the methods acquire and release.',
+    });
+  }
   return {
+    provider,
+    budget: budget === undefined ? undefined : checkBudget(where, budget),
     name: options.name === undefined ? where : checkString(`${where}: name`, options.name, 200),
     stats: options.stats === undefined || checkBoolean(`${where}: stats`, options.stats),
     allocFill: fillOf(`${where}: allocFill`, options.allocFill),

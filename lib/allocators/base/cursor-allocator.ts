@@ -2,7 +2,8 @@ import { describe, isMemoryError, type MemoryError, memoryError } from '../../co
 import { AllocatorBase, FAST_LIMIT, windowOf } from './base';
 import { type CommonSettings, fillRange } from './common-options';
 import type { CursorMark } from './cursor-mark';
-import { type Backing, type MemorySource, openSource } from './source';
+import type { Backing, MemorySource } from './source';
+import { openMemory } from './supply';
 
 /**
  * What bump and stack share: one piece of memory of which everything below a cursor is in use. The hot paths are the
@@ -30,7 +31,7 @@ export abstract class CursorAllocator extends AllocatorBase {
     this.allocFill = settings.allocFill;
     this.freeFill = settings.freeFill;
     this.slow = slow || settings.allocFill !== -1;
-    this.backing = openSource(where, source);
+    this.backing = openMemory(where, source, settings);
     this.moveTo(0);
   }
 
@@ -77,6 +78,7 @@ export abstract class CursorAllocator extends AllocatorBase {
     return this.far === 0 ? this.near : this.far;
   }
 
+  /** The length of the region. */
   override get capacityBytes(): number {
     return this.backing.byteLength;
   }

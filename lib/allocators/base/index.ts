@@ -11,6 +11,7 @@ export {
 } from './common-options';
 export { CursorAllocator } from './cursor-allocator';
 export { CursorMark, CursorScope } from './cursor-mark';
+export { notForUsers } from './made';
 export {
   acquireFrom,
   type Backing,
@@ -22,3 +23,4 @@ export {
   type RegionSource,
   releaseTo,
 } from './source';
+export { openMemory, Supply } from './supply';

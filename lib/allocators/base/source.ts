@@ -1,14 +1,24 @@
-import { type ByteSize, checkOptions, describe, memoryError, parseBytes, type RegionProvider } from '../../core';
+import {
+  type ByteSize,
+  checkOptions,
+  describe,
+  isMemoryError,
+  memoryError,
+  parseBytes,
+  type RegionProvider,
+} from '../../core';
 import { Region } from '../../platform';
 
 /** Memory of somebody else's: the region is used and never freed by who takes it. */
 export interface RegionSource {
+  /** A region that is live for as long as it is used. */
   readonly region: Region;
 }
 
 /** Memory from a provider: acquired at construction and released to it by dispose(). */
 export interface ProviderSource {
-  readonly provider: RegionProvider<Region>;
+  /** One whose acquire() returns a {@link Region}. */
+  readonly provider: RegionProvider;
   /** At least this much; providers round up to their pages. */
   readonly byteLength: ByteSize;
 }
@@ -42,7 +52,8 @@ function spanning(region: Region): ArrayBuffer | SharedArrayBuffer | null {
   }
 }
 
-function backingOf(region: Region, release: () => void): Backing {
+/** A region as the memory of an allocator; it is let go of when that cannot be. */
+export function backingOf(region: Region, release: () => void): Backing {
   try {
     const buffer = spanning(region);
     return { region, byteLength: region.byteLength, buffer, mayMove: !(buffer instanceof ArrayBuffer), release };
@@ -63,7 +74,7 @@ function badProvider(where: string, why: string): Error {
  *
  * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no Region, is freed or too small; and what the provider throws
  */
-export function acquireFrom(where: string, provider: RegionProvider<Region>, byteLength: number): Region {
+export function acquireFrom(where: string, provider: RegionProvider, byteLength: number): Region {
   const region: unknown = provider.acquire(byteLength);
   if (!(region instanceof Region)) throw badProvider(where, `it returned ${describe(region)} instead of a Region`);
   if (region.state === 'freed') throw badProvider(where, 'it returned a region that is freed');
@@ -73,11 +84,41 @@ export function acquireFrom(where: string, provider: RegionProvider<Region>, byt
   throw badProvider(where, `it returned ${got} bytes where ${byteLength} were asked for`);
 }
 
+const HUGE_BYTES = 2 ** 21;
+
+function isHuge(region: Region): boolean {
+  return region.byteLength >= HUGE_BYTES && region.placement.got.pageBytes >= HUGE_BYTES;
+}
+
 /**
- * Gives a region back to its provider. A provider may refuse one that was freed from under us: what it says then is of no
- * use, for the memory is gone, and whoever held it can end.
+ * Takes the bytes from every view of a region that goes back to a provider: a provider may hand its pages on as they are.
+ * The pages move to other addresses and stay present; without views nothing happens. Memory that cannot be moved, and huge
+ * pages, which would have to be copied, are freed instead: providers settle their books for those.
  */
-export function releaseTo(provider: RegionProvider<Region>, region: Region): void {
+function emptyViews(provider: RegionProvider, region: Region): void {
+  const settles = typeof (provider as { renew?: unknown }).renew === 'function';
+  if (!settles || !isHuge(region)) {
+    try {
+      region.remap(region.byteLength);
+      return;
+    } catch (error) {
+      // Pinned or attached elsewhere: the provider says so, or lets go of its own holder only.
+      if (isMemoryError(error) && error.code === 'ERR_MEMORY_IN_USE') return;
+    }
+  }
+  try {
+    region.free();
+  } catch (error) {
+    if (!isMemoryError(error) || error.code !== 'ERR_MEMORY_IN_USE') throw error;
+  }
+}
+
+/**
+ * Gives a region back to its provider, with its views emptied before. A provider may refuse one that was freed from under
+ * us: what it says then is of no use, for the memory is gone, and whoever held it can end.
+ */
+export function releaseTo(provider: RegionProvider, region: Region): void {
+  if (region.state === 'live') emptyViews(provider, region);
   const gone = region.state === 'freed';
   try {
     provider.release(region);
@@ -87,13 +128,13 @@ export function releaseTo(provider: RegionProvider<Region>, region: Region): voi
 }
 
 /** Takes memory from a provider. @throws as acquireFrom */
-export function backingFrom(where: string, provider: RegionProvider<Region>, byteLength: number): Backing {
+export function backingFrom(where: string, provider: RegionProvider, byteLength: number): Backing {
   const region = acquireFrom(where, provider, byteLength);
   return backingOf(region, () => releaseTo(provider, region));
 }
 
 /** True for what has the methods of a provider. */
-export function isProvider(value: unknown): value is RegionProvider<Region> {
+export function isProvider(value: unknown): value is RegionProvider {
   const shape = value as Partial<RegionProvider> | null | undefined;
   return typeof shape?.acquire === 'function' && typeof shape.release === 'function';
 }

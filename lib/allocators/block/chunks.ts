@@ -1,4 +1,4 @@
-import { type Backing, backingFrom, openSource } from '../base';
+import { type Backing, openSource, Supply } from '../base';
 import type { BlockSettings } from './options';
 
 /**
@@ -8,19 +8,19 @@ import type { BlockSettings } from './options';
 export class Chunks {
   private readonly backings: Backing[] = [];
   private readonly settings: BlockSettings;
+  private readonly supply: Supply;
   /** Blocks that there are now. */
   blocks = 0;
   reservedBytes = 0;
 
   constructor(where: string, settings: BlockSettings) {
     this.settings = settings;
-    const { region, provider, blocks, strideBytes } = settings;
-    const byteLength = blocks * strideBytes;
-    const first = openSource(
-      where,
-      region !== undefined ? { region } : provider !== undefined ? { provider, byteLength } : byteLength,
+    this.supply = new Supply(settings);
+    const { region, blocks, strideBytes } = settings;
+    this.add(
+      region === undefined ? this.supply.open(where, blocks * strideBytes) : openSource(where, { region }),
+      blocks,
     );
-    this.add(first, blocks);
   }
 
   get length(): number {
@@ -31,12 +31,11 @@ export class Chunks {
     return this.backings[chunk];
   }
 
-  /** Maps one more region. @throws what the provider throws, with nothing changed */
+  /** Maps one more region. @throws what the provider or the budget throws, with nothing changed */
   grow(where: string): void {
-    const { provider, growBlocks, maxBlocks, strideBytes } = this.settings;
+    const { growBlocks, maxBlocks, strideBytes } = this.settings;
     const blocks = Math.min(growBlocks, maxBlocks - this.blocks);
-    const byteLength = blocks * strideBytes;
-    this.add(provider === undefined ? openSource(where, byteLength) : backingFrom(where, provider, byteLength), blocks);
+    this.add(this.supply.open(where, blocks * strideBytes), blocks);
   }
 
   private add(backing: Backing, blocks: number): void {

@@ -8,12 +8,12 @@ import {
   describe,
   memoryError,
   parseBytes,
-  type RegionProvider,
 } from '../../core';
 import { Region } from '../../platform';
-import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings, isProvider } from '../base';
+import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings } from '../base';
 
-export interface BlockOptions extends AllocatorOptions {
+/** Options of a {@link BlockAllocator} but for who says how many blocks there are. */
+export interface BlockShape extends AllocatorOptions {
   /** Size of a block: 1 byte to 1 GiB. Blocks lie this far apart, rounded up to their alignment. */
   readonly blockBytes: ByteSize;
   /** Blocks to begin with, at least 1. Default with `region`: as many as fit. Required otherwise. */
@@ -25,13 +25,14 @@ export interface BlockOptions extends AllocatorOptions {
   readonly alignment?: number;
   /** Memory of somebody else's; it stays theirs. Cannot grow. */
   readonly region?: Region;
-  /** Where memory comes from, at construction and to grow. Default: private memory of the system. */
-  readonly provider?: RegionProvider<Region>;
   /** Blocks in all, growth included. Default: `blocks`, no growth. At most 2^31 - 4. */
   readonly maxBlocks?: number;
   /** Blocks that one step of growth adds: a region each. Default: `blocks`. */
   readonly growBlocks?: number;
 }
+
+/** Options of {@link BlockAllocator}: `blocks` says how many there are, unless a `region` does. */
+export type BlockOptions = BlockShape & ({ readonly blocks: number } | { readonly region: Region });
 
 /** Sizes and counts that fit together. */
 export interface BlockSettings extends CommonSettings {
@@ -43,7 +44,6 @@ export interface BlockSettings extends CommonSettings {
   readonly maxBlocks: number;
   readonly growBlocks: number;
   readonly region: Region | undefined;
-  readonly provider: RegionProvider<Region> | undefined;
 }
 
 /** The original's presets; its back-off and retry limits have no counterpart here. */
@@ -55,16 +55,7 @@ export const BLOCK_PRESETS = {
 
 const MAX_BLOCKS = 2 ** 31 - 4; // two numbers of the 32-bit links mean something else
 const MAX_BLOCK_BYTES = 2 ** 30; // sizes stand in the same words
-const KEYS = [
-  ...COMMON_OPTIONS,
-  'blockBytes',
-  'blocks',
-  'alignment',
-  'region',
-  'provider',
-  'maxBlocks',
-  'growBlocks',
-] as const;
+const KEYS = [...COMMON_OPTIONS, 'blockBytes', 'blocks', 'alignment', 'region', 'maxBlocks', 'growBlocks'] as const;
 
 function defaultAlignment(blockBytes: number): number {
   let alignment = 8;
@@ -95,14 +86,17 @@ export function blockSettings(where: string, given: BlockOptions): BlockSettings
       ? defaultAlignment(blockBytes)
       : checkAlignment(options.alignment, 4096, `${where}: alignment`);
   const strideBytes = alignUp(blockBytes, alignment);
-  const { region, provider } = options;
+  const common = commonSettings(where, options);
+  const { region } = options;
   if (region !== undefined && !(region instanceof Region)) {
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region must be a Region, got ${describe(region)}`);
   }
   if (region?.state === 'freed') throw memoryError('ERR_MEMORY_FREED', `${where}: the region was freed before`);
-  if (provider !== undefined && (region !== undefined || !isProvider(provider))) {
-    const got = region === undefined ? describe(provider) : 'both';
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region or provider is needed, or none, got ${got}`);
+  if (region !== undefined && (common.provider !== undefined || common.budget !== undefined)) {
+    const other = common.provider === undefined ? 'budget' : 'provider';
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region or ${other} is needed, or none, got both`, {
+      hint: 'Who mapped the region has paid for it: give Region.map the budget.',
+    });
   }
   const blocks = blockCount(where, options, strideBytes);
   const maxBlocks =
@@ -119,6 +113,5 @@ export function blockSettings(where: string, given: BlockOptions): BlockSettings
   checkedMultiply(maxBlocks, strideBytes);
   const growBlocks =
     options.growBlocks === undefined ? blocks : checkInteger(`${where}: growBlocks`, options.growBlocks, 1, MAX_BLOCKS);
-  const common = commonSettings(where, options);
-  return { ...common, blockBytes, strideBytes, alignment, blocks, maxBlocks, growBlocks, region, provider };
+  return { ...common, blockBytes, strideBytes, alignment, blocks, maxBlocks, growBlocks, region };
 }

@@ -1,4 +1,5 @@
 import { memoryError } from '../../core';
+import { notForUsers } from '../base';
 
 /** What a box needs of its pool. */
 export interface Lender {
@@ -22,6 +23,9 @@ export class PoolBox implements Disposable {
 
   /** Not for users: call `lease()`. */
   constructor(pool: Lender, start: number, byteLength: number) {
+    if (typeof (pool as Partial<Lender> | undefined | null)?.endLease !== 'function') {
+      throw notForUsers('PoolBox', 'pool.lease()');
+    }
     this.pool = pool;
     this.start = start;
     this.byteLength = byteLength;

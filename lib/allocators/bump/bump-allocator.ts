@@ -1,6 +1,7 @@
 import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
 import { CursorAllocator, fillRange, type MemorySource, runWithin } from '../base';
 import { BumpCheckpoint, BumpScope } from './checkpoint';
+import { FreedBits } from './freed-bits';
 import { BlockLedger } from './ledger';
 import { BUMP_PRESETS, type BumpOptions, bumpSettings } from './options';
 import { Segments } from './segments';
@@ -17,6 +18,7 @@ const NAME = 'BumpAllocator';
 export class BumpAllocator extends CursorAllocator {
   private readonly leastBytes: number;
   private readonly ledger: BlockLedger | null;
+  private readonly freed: FreedBits;
   private readonly segments = new Segments();
   /** What `handed` was when the newest segment began, and how many of its blocks were freed. */
   private segmentBase = 0;
@@ -32,6 +34,7 @@ export class BumpAllocator extends CursorAllocator {
     super(NAME, source, settings, settings.exactFrees);
     this.leastBytes = settings.leastBytes;
     this.ledger = settings.exactFrees ? new BlockLedger() : null;
+    this.freed = new FreedBits(settings.leastBytes);
   }
 
   /** No counting, blocks of at least 16 bytes. */
@@ -118,8 +121,9 @@ export class BumpAllocator extends CursorAllocator {
   }
 
   /**
-   * Checks and counts; the room comes back with reset() or restore(). Notices offsets and sizes outside of what is in use,
-   * and more frees than there were blocks; with `exactFrees` (the debug preset) every wrong free.
+   * Checks and counts; the room comes back with reset() or restore(). Notices a second free of the same block, offsets and
+   * sizes outside of what is in use, and more frees than there were blocks; with `exactFrees` (the debug preset) every
+   * wrong free, also one in the middle of a block.
    *
    * @throws ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_INVALID_ARGUMENT for a wrong size,
    *   ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_CLOSED
@@ -138,13 +142,17 @@ export class BumpAllocator extends CursorAllocator {
       throw this.badFree(offset, byteLength);
     }
     if (this.ledger !== null) this.checkExactly(this.ledger, offset, byteLength);
+    if (this.freed.has(offset)) throw this.doubleFree('deallocate', offset);
     if (offset >= this.segments.newestStart) {
       if (this.handed - this.segmentBase - this.segmentFreed === 0) throw this.doubleFree('deallocate', offset);
       this.fillFreed('deallocate', offset, byteLength);
+      this.freed.set(offset);
       this.segmentFreed += 1;
     } else {
+      if (!this.segments.hasLive(offset)) throw this.doubleFree('deallocate', offset);
       this.fillFreed('deallocate', offset, byteLength);
-      if (!this.segments.freeBelow(offset)) throw this.doubleFree('deallocate', offset);
+      this.freed.set(offset);
+      this.segments.freeBelow(offset);
     }
     this.deallocations += this.step;
     this.ledger?.markFreed(offset);
@@ -246,6 +254,7 @@ export class BumpAllocator extends CursorAllocator {
   // Everything from `start` on is gone; the newest segment begins there and is empty.
   private rewind(start: number): void {
     this.ledger?.truncate(start);
+    this.freed.truncate(start);
     this.segmentBase = this.handed;
     this.segmentFreed = 0;
     this.moveDown(start);

@@ -1,4 +1,4 @@
-import { CursorMark, CursorScope } from '../base';
+import { CursorMark, CursorScope, notForUsers } from '../base';
 
 /** A position of a BumpAllocator. Plain data of that allocator; holds no memory and needs no release. */
 export class BumpCheckpoint extends CursorMark {}
@@ -15,9 +15,11 @@ export interface Restorable {
 export class BumpScope extends CursorScope<BumpCheckpoint> {
   /** Not for users: call `scope()`. */
   constructor(owner: Restorable, checkpoint: BumpCheckpoint) {
+    if (!(checkpoint instanceof BumpCheckpoint)) throw notForUsers('BumpScope', 'bump.scope()');
     super(checkpoint, (mark) => owner.restoreIfValid(mark));
   }
 
+  /** What it goes back to. */
   get checkpoint(): BumpCheckpoint {
     return this.mark;
   }

@@ -1,12 +1,14 @@
 import { checkBoolean, checkInteger, checkOptions } from '../../core';
 import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings } from '../base';
 
+/** Options of a {@link BumpAllocator}. */
 export interface BumpOptions extends AllocatorOptions {
   /** Smaller blocks take this many bytes. 1 to 4096, default 8. */
   readonly leastBytes?: number;
   /**
    * Keeps a list of the blocks (16 bytes each), so that double, foreign and wrongly sized frees are found exactly. Default
-   * false: only what lies outside of the used part, and more frees than blocks, are noticed.
+   * false: a second free of the same block, what lies outside of the used part, and more frees than blocks are noticed,
+   * a free in the middle of a block is not.
    */
   readonly exactFrees?: boolean;
 }

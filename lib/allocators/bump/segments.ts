@@ -55,18 +55,26 @@ export class Segments {
     this.below.length = 0;
   }
 
-  /** Counts one block of a closed segment as freed; false when none of it lives. */
-  freeBelow(offset: number): boolean {
-    let low = 0; // the segment is the number of checkpoints at or under the offset
+  /** True when a block of the closed segment of that offset lives. */
+  hasLive(offset: number): boolean {
+    return (this.below[this.segmentOf(offset)] ?? 0) > 0;
+  }
+
+  /** Counts one block of a closed segment as freed. */
+  freeBelow(offset: number): void {
+    const at = this.segmentOf(offset);
+    this.below[at] = (this.below[at] ?? 0) - 1;
+  }
+
+  // The number of checkpoints at or under an offset.
+  private segmentOf(offset: number): number {
+    let low = 0;
     let high = this.starts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.starts[middle] ?? 0) <= offset) low = middle + 1;
       else high = middle;
     }
-    const live = this.below[low] ?? 0;
-    if (live === 0) return false;
-    this.below[low] = live - 1;
-    return true;
+    return low;
   }
 }

@@ -1,8 +1,8 @@
-import { checkInteger, memoryError } from '../../core';
-import { AllocatorBase, type Backing, fillRange, type MemorySource, openSource, windowOf } from '../base';
+import { checkInteger, memoryError, parseBytes } from '../../core';
+import { AllocatorBase, type Backing, fillRange, type MemorySource, openMemory, windowOf } from '../base';
 import { blockEnd, judge, slotOf } from './lookup';
 import { checkHeapOptions, type HeapOptions, type HeapSettings } from './options';
-import { fragmentationOf, type HeapFragmentation } from './report';
+import { fragmentationOf, type HeapFragmentation, noRunError } from './report';
 import {
   alignedClassOf,
   CLASS_BYTES,
@@ -19,6 +19,7 @@ import { validateHeap } from './validate';
 
 /** Offsets are counted in pages of 32-bit integers, so the memory for bookkeeping would be the first to give out. */
 const LARGEST_HEAP_BYTES = 2 ** 40;
+const EXHAUSTED = 'ERR_MEMORY_ARENA_EXHAUSTED';
 const PAGE_INVERSE = 1 / HEAP_PAGE_BYTES;
 // Constants of this file are folded into the compiled code, imported ones are looked up in their module.
 const SIZES = CLASS_BYTES;
@@ -59,7 +60,10 @@ export class HeapAllocator extends AllocatorBase {
   constructor(source: MemorySource, options?: HeapOptions) {
     const settings = checkHeapOptions('HeapAllocator', options);
     super(settings.name, settings.stats);
-    const backing = openSource('HeapAllocator', source);
+    if (typeof source === 'number' || typeof source === 'string') {
+      checkPages(parseBytes(source, 'HeapAllocator: byteLength', { minBytes: 1 })); // before anything is mapped
+    }
+    const backing = openMemory('HeapAllocator', source, settings);
     try {
       this.slabs = new Slabs(checkPages(backing.byteLength));
     } catch (error) {
@@ -104,7 +108,9 @@ export class HeapAllocator extends AllocatorBase {
     const offset = this.take(byteLength, alignment, 'allocate');
     if (offset < 0) {
       this.failures += this.step;
-      throw this.noRoom(byteLength, this.slabs.runs.pages * HEAP_PAGE_BYTES, 'ERR_MEMORY_ARENA_EXHAUSTED');
+      const { pages } = this.slabs.runs;
+      if (byteLength > pages * HEAP_PAGE_BYTES) throw this.noRoom(byteLength, pages * HEAP_PAGE_BYTES, EXHAUSTED);
+      throw noRunError(this.name, this.slabs, this.usedBytes, byteLength);
     }
     return offset;
   }
@@ -260,6 +266,7 @@ export class HeapAllocator extends AllocatorBase {
     return this.closed ? 0 : this.backing.byteLength;
   }
 
+  /** As AllocatorBase.stats. */
   override stats(): ReturnType<AllocatorBase['stats']> {
     this.allocations = this.step * (this.books[ALLOCATIONS] as number);
     this.deallocations = this.step * (this.books[DEALLOCATIONS] as number);

@@ -1,6 +1,7 @@
 import { checkBoolean, checkOptions } from '../../core';
 import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings } from '../base';
 
+/** Options of a {@link HeapAllocator}. */
 export interface HeapOptions extends AllocatorOptions {
   /**
    * Remembers the size of each block, so that a free with any other size throws; otherwise a size of the same class

@@ -1,3 +1,4 @@
+import { formatBytes, type MemoryError, memoryError } from '../../core';
 import { HEAP_PAGE_BYTES } from './size-classes';
 import type { Slabs } from './slabs';
 
@@ -11,6 +12,7 @@ export interface HeapFragmentation {
   readonly freeBytes: number;
   /** The longest free run: the largest block that can be had. */
   readonly largestFreeBytes: number;
+  /** How many free runs there are. */
   readonly freeRuns: number;
   /** Part of `freeBytes` that may still be present in memory: what `trim()` would give back, without empty slabs. */
   readonly dirtyBytes: number;
@@ -22,6 +24,7 @@ export interface HeapFragmentation {
   readonly runLossRatio: number;
 }
 
+/** Where the memory of a heap is. O(free runs). */
 export function fragmentationOf(slabs: Slabs, usedBytes: number): HeapFragmentation {
   const { runs } = slabs;
   const freeBytes = runs.free * HEAP_PAGE_BYTES;
@@ -40,4 +43,24 @@ export function fragmentationOf(slabs: Slabs, usedBytes: number): HeapFragmentat
     slabLossRatio: heldBytes === 0 ? 0 : 1 - usedBytes / heldBytes,
     runLossRatio: freeBytes === 0 ? 0 : 1 - largestFreeBytes / freeBytes,
   });
+}
+
+/** The error of a block that would fit an empty heap: what slabs hold for other sizes, and runs that are too short, are no room. */
+export function noRunError(name: string, slabs: Slabs, usedBytes: number, byteLength: number): MemoryError {
+  const { runs } = slabs;
+  const capacity = runs.pages * HEAP_PAGE_BYTES;
+  const longest = runs.longest() * HEAP_PAGE_BYTES;
+  const unused = formatBytes((runs.pages - runs.free) * HEAP_PAGE_BYTES - usedBytes);
+  const used = `${formatBytes(usedBytes)} of ${formatBytes(capacity)} are in use`;
+  return memoryError(
+    'ERR_MEMORY_ARENA_EXHAUSTED',
+    `${name}: no room for ${byteLength} bytes: ${used}, ${unused} more lie in slabs of one size each, the longest free run has ${formatBytes(longest)}`,
+    {
+      requestedBytes: byteLength,
+      limitBytes: capacity,
+      availableBytes: longest,
+      source: name,
+      hint: 'Free what is no longer needed, make it larger, or put a FallbackAllocator around it.',
+    },
+  );
 }

@@ -6,7 +6,9 @@ import { kindOf, ownerOf, SPAN } from './span-table';
 
 /** What the bitmaps and states themselves say, counted anew. */
 export interface SharedHeapAudit {
+  /** Blocks that are handed out. */
   readonly liveBlocks: number;
+  /** Their bytes, rounded up to classes and spans. */
   readonly usedBytes: number;
   /** Spans that are slabs or parts of large blocks. */
   readonly heldSpans: number;

@@ -2,6 +2,7 @@ import { checkOptions } from '../../core';
 import type { MemorySource } from '../base';
 import {
   attachMemory,
+  checkMade,
   createMemory,
   HEADER,
   nameOf,
@@ -43,6 +44,7 @@ export class SharedHeapAllocator extends SharedRunsBase {
   private generation: number;
 
   private constructor(where: string, name: string, memory: SharedMemory) {
+    checkMade('SharedHeapAllocator', memory);
     const slabs = new SharedSlabs(memory.words, memory.own, spansOf(memory.layout.dataBytes));
     super(name, memory, slabs.table, SPAN_BYTES);
     this.slabs = slabs;

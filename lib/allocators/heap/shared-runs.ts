@@ -83,10 +83,12 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
     return end >= 0 && offset < end;
   }
 
+  /** Bytes that all attachments hold, rounded up to classes and units; exact while nobody is inside a call. */
   get usedBytes(): number {
     return this.closed ? 0 : Math.max(0, this.table.sum(this.doubles, COUNTERS.used));
   }
 
+  /** Whole units of the memory. */
   override get capacityBytes(): number {
     return this.spans.spans * this.unitBytes;
   }

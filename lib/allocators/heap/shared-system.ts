@@ -2,6 +2,7 @@ import { checkInteger, checkOptions, isPowerOfTwo, memoryError } from '../../cor
 import type { MemorySource } from '../base';
 import {
   attachMemory,
+  checkMade,
   createMemory,
   nameOf,
   type SharedAllocatorHandle,
@@ -11,6 +12,7 @@ import {
 import { SharedRunsBase } from './shared-runs';
 import { kindOf, ownerOf, SPAN, SpanTable, spanTableWords, stateOf } from './span-table';
 
+/** Options of a {@link SharedSystemAllocator}. */
 export interface SharedSystemOptions extends SharedAllocatorOptions {
   /**
    * Unit of every block: a power of two from 4096 bytes to 1 GiB. Default: 4096, doubled until a million units span the
@@ -35,6 +37,7 @@ export class SharedSystemAllocator extends SharedRunsBase {
   private readonly stale: number;
 
   private constructor(where: string, name: string, memory: SharedMemory) {
+    checkMade('SharedSystemAllocator', memory);
     const pageBytes = memory.layout.parameters[0] ?? 0;
     super(
       name,

@@ -39,6 +39,7 @@ export function basePageBytes(): number {
  * Sub-classes map and unmap.
  */
 export abstract class ProviderBase implements RenewingProvider, Disposable {
+  /** Shown in errors and reports. */
   readonly name: string;
   /** Granularity of what it hands out, in bytes. */
   readonly pageBytes: number;
@@ -146,6 +147,7 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
     return { ...base, cachedRegions: 0, cachedBytes: 0, hits, misses: acquired - hits };
   }
 
+  /** True once disposed. */
   get disposed(): boolean {
     return this.closed;
   }

@@ -3,12 +3,14 @@ import { Region } from '../../platform';
 
 /** Counters of a provider since its construction. Sizes are bytes. */
 export interface ProviderStats {
+  /** The provider's. */
   readonly name: string;
   /** Regions handed out, and taken back. */
   readonly acquired: number;
   readonly released: number;
   /** Requests that were refused. */
   readonly failures: number;
+  /** Regions that are handed out now, their bytes in whole pages, and the most there ever were. */
   readonly liveRegions: number;
   readonly liveBytes: number;
   readonly peakLiveBytes: number;

@@ -60,7 +60,7 @@ const MIB = 2 ** 20;
 const KEYS = ['maxCachedBytes', 'decayMs', 'unitBytes', 'reuse', 'zero', 'clock', 'timer'] as const;
 
 const unrefInterval: IntervalTimer = (work, everyMs) => {
-  const timer = setInterval(work, everyMs).unref();
+  const timer = setInterval(work, Math.min(everyMs, 2 ** 31 - 1)).unref(); // a longer one would run at once
   return () => clearInterval(timer);
 };
 
@@ -73,7 +73,7 @@ const unrefInterval: IntervalTimer = (work, everyMs) => {
  * One unref'd timer runs while something is kept.
  */
 export class CachedProvider extends ProviderBase {
-  private readonly upstream: RegionProvider<Region>;
+  private readonly upstream: RegionProvider;
   private readonly store: CacheStore;
   private readonly curve: DecayCurve | null;
   private readonly clock: Clock;
@@ -93,7 +93,7 @@ export class CachedProvider extends ProviderBase {
    *   package) gets every region back at once
    * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE
    */
-  constructor(upstream: RegionProvider<Region> = new PageProvider(), options?: CachedProviderOptions) {
+  constructor(upstream: RegionProvider = new PageProvider(), options?: CachedProviderOptions) {
     const where = 'CachedProvider';
     const shape = upstream as Partial<RegionProvider> | null;
     if (typeof shape?.acquire !== 'function' || typeof shape.release !== 'function') {
@@ -123,17 +123,17 @@ export class CachedProvider extends ProviderBase {
   }
 
   /** Keeps nothing: every release frees, so that stale views show themselves at once. */
-  static debug(upstream?: RegionProvider<Region>, more?: CachedProviderOptions): CachedProvider {
+  static debug(upstream?: RegionProvider, more?: CachedProviderOptions): CachedProvider {
     return new CachedProvider(upstream, { decayMs: 0, ...more });
   }
 
   /** The defaults: emptied views, zeroed memory, 256 MiB, 10 s. */
-  static production(upstream?: RegionProvider<Region>, more?: CachedProviderOptions): CachedProvider {
+  static production(upstream?: RegionProvider, more?: CachedProviderOptions): CachedProvider {
     return new CachedProvider(upstream, more);
   }
 
   /** For owners that let no view out and write before they read: nothing is moved or zeroed. 1 GiB, 30 s. */
-  static performance(upstream?: RegionProvider<Region>, more?: CachedProviderOptions): CachedProvider {
+  static performance(upstream?: RegionProvider, more?: CachedProviderOptions): CachedProvider {
     return new CachedProvider(upstream, {
       reuse: 'fast',
       zero: false,
@@ -296,7 +296,7 @@ export class CachedProvider extends ProviderBase {
   }
 
   protected map(byteLength: number): Region {
-    return this.upstream.acquire(byteLength);
+    return acquireFrom(this.where('acquire'), this.upstream, byteLength);
   }
 
   /** Gives back what the curve has no room for any more: never so much that less is kept than it allows. */
@@ -375,7 +375,7 @@ export class CachedProvider extends ProviderBase {
 }
 
 /** What a provider keeps for reuse, in bytes; 0 where it does not say. */
-export function cachedBytesOf(provider: RegionProvider<Region>): number {
+export function cachedBytesOf(provider: RegionProvider): number {
   const { stats } = provider as { stats?: () => Partial<ProviderStats> };
   return typeof stats === 'function' ? (stats.call(provider).cachedBytes ?? 0) : 0;
 }

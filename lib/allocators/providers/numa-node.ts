@@ -12,11 +12,11 @@ export class NodeProvider implements RenewingProvider {
   readonly name: string;
   readonly pageBytes: number;
   private readonly all: AllNodes;
-  private readonly own: RegionProvider<Region>;
+  private readonly own: RegionProvider;
   private readonly node: number;
   private readonly take: (byteLength: number) => Region;
 
-  constructor(all: AllNodes, node: number, own: RegionProvider<Region>, take: (byteLength: number) => Region) {
+  constructor(all: AllNodes, node: number, own: RegionProvider, take: (byteLength: number) => Region) {
     this.name = `${all.name}.node${node}`;
     this.pageBytes = all.pageBytes;
     this.all = all;

@@ -31,7 +31,7 @@ export interface NumaProviderOptions extends ProviderOptions {
   /** How each node's regions are mapped. Default: PageProvider's defaults. */
   readonly map?: Omit<PageProviderOptions, 'numa' | 'strict' | 'name' | 'budget'>;
   /** Makes a node's provider instead, such as `(node) => new CachedProvider(new PageProvider({ numa: { preferred: node } }))`. */
-  readonly provider?: (node: number) => RegionProvider<Region>;
+  readonly provider?: (node: number) => RegionProvider;
   /** The node of the calling thread. Default: as `numa.current()` tells, and the first node where that is unknown. */
   readonly currentNode?: () => number;
   /** Where nodes, distances and free memory are read. Default: this machine. */
@@ -55,7 +55,7 @@ export interface NumaProviderStats extends ProviderStats {
 
 interface Leaf {
   readonly node: number;
-  readonly provider: RegionProvider<Region>;
+  readonly provider: RegionProvider;
   count: number;
 }
 

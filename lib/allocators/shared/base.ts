@@ -1,7 +1,7 @@
 import { type AllocatorStats, formatBytes, type MemoryError, memoryError } from '../../core';
 import { AllocatorBase } from '../base';
 import { HEADER, HEADER_DOUBLES } from './layout';
-import type { SharedAllocatorHandle, SharedMemory } from './memory';
+import { checkMade, type SharedAllocatorHandle, type SharedMemory } from './memory';
 import { COUNTERS, type OwnerTable } from './owner-table';
 
 /** What recover() found. */
@@ -34,6 +34,7 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
   private refusals = 0;
 
   protected constructor(name: string, memory: SharedMemory) {
+    checkMade(new.target.name, memory);
     super(name, true);
     this.memory = memory;
     this.words = memory.words;
@@ -54,6 +55,7 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
     return this.memory.handleFor(this.name);
   }
 
+  /** Bytes of the memory that is shared out. */
   get capacityBytes(): number {
     return this.memory.layout.dataBytes;
   }

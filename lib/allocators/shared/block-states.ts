@@ -4,9 +4,15 @@ import type { OwnerTable } from './owner-table';
 
 // One word for each block is the truth: bits 0-9 the owner (0 = free), bits 10-31 a generation that every free advances.
 // One compare-and-exchange on it decides every step, so nobody can end in the middle of one.
+//
+// 22 bits come round within a second, and a lease may be kept for longer. So a second word, the epoch, counts how often
+// the generation's upper bit has changed; its lowest bit says what that bit is. Who changes the bit advances the epoch
+// next, and who ends in between leaves a difference that tells everybody the right number: it is put right by the next
+// one who asks, and before the bit changes again. Epoch and lower bits together are a generation of 53 bits.
 
 export const OWNER_BITS = 10;
 export const OWNER_MASK = (1 << OWNER_BITS) - 1;
+const LOWER_GENERATIONS = 2 ** (31 - OWNER_BITS);
 
 /** Words in front of the states, so that what changes all the time has cache lines of its own. */
 const GAP = 32;
@@ -17,9 +23,9 @@ const GAP = 32;
  */
 export const STOCK = 32;
 
-/** Words of the own area for so many blocks: stocks, states, sizes as asked for, hints. */
+/** Words of the own area for so many blocks: stocks, states, sizes as asked for, hints, epochs. */
 export function blockWords(blocks: number, owners: number): number {
-  return GAP + owners * STOCK + 2 * blocks + GAP + Hints.wordsFor(blocks) + GAP;
+  return GAP + owners * STOCK + 2 * blocks + GAP + Hints.wordsFor(blocks) + GAP + blocks;
 }
 
 /** The word of a block after it was freed. */
@@ -38,6 +44,8 @@ export class BlockStates {
   readonly states: number;
   readonly sizes: number;
   readonly hints: Hints;
+  /** First word of the epochs: touched by leases, and once in two million frees of a block. */
+  private readonly epochs: number;
 
   constructor(memory: SharedMemory, blocks: number) {
     this.blocks = blocks;
@@ -47,6 +55,39 @@ export class BlockStates {
     this.states = this.stocks + memory.layout.owners * STOCK;
     this.sizes = this.states + blocks;
     this.hints = new Hints(memory.words, this.sizes + blocks + GAP, blocks);
+    this.epochs = this.sizes + blocks + GAP + Hints.wordsFor(blocks) + GAP;
+  }
+
+  /** Frees a block whose word was `state`; false when it is another one by now. */
+  free(block: number, state: number): boolean {
+    const next = freed(state);
+    const crosses = (next ^ state) < 0;
+    const epoch = crosses ? this.epochOf(block, state) : 0;
+    if (epoch === undefined || Atomics.compareExchange(this.words, this.states + block, state, next) !== state) {
+      return false;
+    }
+    if (crosses) Atomics.compareExchange(this.words, this.epochs + block, epoch, (epoch + 1) | 0);
+    return true;
+  }
+
+  /** The whole generation of a block whose word was `state`: 0 to 2^53 - 1, or -1 when the word is another one by now. */
+  generation(block: number, state: number): number {
+    const epoch = this.epochOf(block, state);
+    return epoch === undefined ? -1 : (epoch >>> 0) * LOWER_GENERATIONS + ((state >>> OWNER_BITS) % LOWER_GENERATIONS);
+  }
+
+  // The epoch that belongs to a word. It is read before and after the word: the bit cannot have changed twice between two
+  // equal readings, because nobody changes it before the epoch has followed.
+  private epochOf(block: number, state: number): number | undefined {
+    const { words } = this;
+    const at = this.epochs + block;
+    for (;;) {
+      const epoch = Atomics.load(words, at);
+      if (Atomics.load(words, this.states + block) !== state) return undefined;
+      if (Atomics.load(words, at) !== epoch) continue;
+      if ((epoch & 1) === state >>> 31) return epoch;
+      Atomics.compareExchange(words, at, epoch, (epoch + 1) | 0);
+    }
   }
 
   /** Takes back what an owner holds, and sets the hints of all that is free. Repeatable, beside others at work. */
@@ -56,7 +97,7 @@ export class BlockStates {
       const at = this.states + block;
       const state = this.words[at] ?? 0;
       if ((state & OWNER_MASK) === owner) {
-        if (Atomics.compareExchange(this.words, at, state, freed(state)) !== state) continue;
+        if (!this.free(block, state)) continue;
         taken += 1;
         this.hints.repair(block);
       } else if ((state & OWNER_MASK) === 0) {
@@ -82,7 +123,7 @@ export class BlockStates {
       for (;;) {
         const state = Atomics.load(this.words, at);
         if ((state & OWNER_MASK) === 0) break;
-        if (Atomics.compareExchange(this.words, at, state, freed(state)) === state) break;
+        if (this.free(block, state)) break;
       }
       this.hints.repair(block);
     }

@@ -1,7 +1,7 @@
 import { type ByteSize, checkInteger, checkOptions, memoryError, parseBytes } from '../../core';
 import { type MemorySource, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
-import { BlockStates, blockWords, freed, OWNER_BITS, OWNER_MASK, STOCK } from './block-states';
+import { BlockStates, blockWords, freed, OWNER_MASK, STOCK } from './block-states';
 import { HEADER } from './layout';
 import {
   attachMemory,
@@ -14,6 +14,7 @@ import {
 import { COUNTERS, PHASES } from './owner-table';
 import { checkLease, type SharedBlockLease, SharedPoolBox } from './pool-box';
 
+/** Options of a {@link SharedBlockAllocator} in given memory: as many blocks as it holds. */
 export interface SharedBlockOptions extends SharedAllocatorOptions {
   /** Size of every block: a multiple of the largest alignment that is to be granted. */
   readonly blockBytes: ByteSize;
@@ -21,6 +22,7 @@ export interface SharedBlockOptions extends SharedAllocatorOptions {
 
 /** Blocks by number instead of by the size of the memory. */
 export interface SharedBlockCount extends SharedBlockOptions {
+  /** How many blocks there are: 1 to 2^26. */
   readonly blocks: number;
 }
 
@@ -38,7 +40,9 @@ const GOLDEN = 0.618033988749895;
  * most a hint behind that is not there, which the next refusal repairs.
  */
 export class SharedBlockAllocator extends SharedAllocatorBase {
+  /** Size of every block in bytes. */
   readonly blockBytes: number;
+  /** How many blocks there are. */
   readonly blocks: number;
   private readonly table32: BlockStates;
   private readonly states: number;
@@ -85,6 +89,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
    *   memory with carrier `local`
    */
   static create(source: MemorySource, options: SharedBlockOptions): SharedBlockAllocator;
+  /** As many blocks as said, in memory of its own (Region.shared). */
   static create(options: SharedBlockCount): SharedBlockAllocator;
   static create(first: MemorySource | SharedBlockCount, second?: SharedBlockOptions): SharedBlockAllocator {
     const where = 'SharedBlockAllocator.create';
@@ -121,10 +126,12 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     return new SharedBlockAllocator(where, name, memory);
   }
 
+  /** Bytes of all blocks. */
   override get capacityBytes(): number {
     return this.blocks * this.blockBytes;
   }
 
+  /** Bytes of the blocks that all attachments hold; exact while nobody is inside a call. */
   get usedBytes(): number {
     return this.closed ? 0 : Math.min(this.liveAllocations, this.blocks) * this.blockBytes;
   }
@@ -135,6 +142,14 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     return Math.max(peaks, this.usedBytes); // who frees what was transferred to it counts one block too few
   }
 
+  /**
+   * The offset of a block, which this attachment owns. Before it refuses it looks for attachments that have ended.
+   *
+   * @param byteLength 1 to `blockBytes`; a smaller block takes a whole one all the same
+   * @param alignment a power of two to the blocks' own alignment
+   * @throws ERR_MEMORY_POOL_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_INVALID_ARGUMENT,
+   *   ERR_MEMORY_INVALID_ALIGNMENT, ERR_MEMORY_CLOSED
+   */
   allocate(byteLength: number, alignment: number = 1): number {
     let offset = this.claim(byteLength, alignment);
     if (offset === -1 && this.mayFit(byteLength, alignment) && this.lookForRoom(true)) {
@@ -146,6 +161,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     throw this.noRoom(byteLength, this.blockBytes, 'ERR_MEMORY_POOL_EXHAUSTED');
   }
 
+  /** As `allocate`, but -1 where there is no block; it looks for attachments that have ended at every 64th refusal. */
   tryAllocate(byteLength: number, alignment: number = 1): number {
     let offset = this.claim(byteLength, alignment);
     if (offset !== -1) return offset;
@@ -203,7 +219,11 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     if ((state & OWNER_MASK) !== this.owner || words[this.sizes + block] !== byteLength) {
       throw this.freeError(offset, byteLength, block, state);
     }
-    if (Atomics.compareExchange(words, at, state, freed(state)) !== state) throw this.doubleFree('deallocate', offset);
+    const next = freed(state);
+    // Once in two million frees the upper half of the generation changes too.
+    const done =
+      (next ^ state) < 0 ? this.table32.free(block, state) : Atomics.compareExchange(words, at, state, next) === state;
+    if (!done) throw this.doubleFree('deallocate', offset);
     if (this.stocked < STOCK) {
       words[this.stock + this.stocked] = block;
       this.stocked += 1;
@@ -255,20 +275,24 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
    * @throws ERR_MEMORY_FOREIGN_FREE for what this attachment does not hold
    */
   lease(offset: number): SharedBlockLease {
-    const block = this.heldBlock('lease', offset);
-    return Object.freeze({
-      type: 'nebula-memory.shared-lease',
-      offset,
-      byteLength: this.words[this.sizes + block] ?? 0,
-      generation: Atomics.load(this.words, this.states + block) >>> OWNER_BITS,
-    });
+    for (;;) {
+      const block = this.heldBlock('lease', offset);
+      const generation = this.table32.generation(block, Atomics.load(this.words, this.states + block));
+      if (generation === -1) continue; // somebody adopted it meanwhile
+      const byteLength = this.words[this.sizes + block] ?? 0;
+      return Object.freeze({ type: 'nebula-memory.shared-lease', offset, byteLength, generation });
+    }
   }
 
   /** True while the block of the lease has not been freed since, whoever holds it now. */
   isCurrent(lease: SharedBlockLease): boolean {
     const { offset, generation } = checkLease(this.where('isCurrent'), lease);
-    if (!this.owns(offset) || offset % this.blockBytes !== 0) return false;
-    return Atomics.load(this.words, this.states + offset / this.blockBytes) >>> OWNER_BITS === generation;
+    const block = offset / this.blockBytes;
+    while (Number.isInteger(block) && this.owns(offset)) {
+      const now = this.table32.generation(block, Atomics.load(this.words, this.states + block));
+      if (now !== -1) return now === generation;
+    }
+    return false;
   }
 
   /**
@@ -285,7 +309,9 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     for (;;) {
       const known = Number.isInteger(block) && block < this.blocks;
       const state = known ? Atomics.load(this.words, at) : 0;
-      if ((state & OWNER_MASK) === 0 || state >>> OWNER_BITS !== checked.generation) {
+      const generation = known ? this.table32.generation(block, state) : 0;
+      if (generation === -1) continue;
+      if ((state & OWNER_MASK) === 0 || generation !== checked.generation) {
         throw memoryError(
           'ERR_MEMORY_STALE_HANDLE',
           `${this.where('adopt')}: the block at ${checked.offset} was freed since the lease was made`,
@@ -294,6 +320,9 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
       }
       const mine = (state & ~OWNER_MASK) | this.owner;
       if (Atomics.compareExchange(this.words, at, state, mine) !== state) continue;
+      // The word can have come round between the look and the exchange: then it goes back to whose it is.
+      const now = this.table32.generation(block, mine);
+      if (now !== -1 && now !== generation && Atomics.compareExchange(this.words, at, mine, state) === mine) continue;
       if (state !== mine) this.live += 1;
       return new SharedPoolBox(this, checked);
     }

@@ -1,6 +1,7 @@
 import { checkOptions, memoryError } from '../../core';
 import { type MemorySource, runWithin, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
+import { SharedFreedBits } from './freed-bits';
 import { granuleFor, HEADER, isGranule } from './layout';
 import {
   attachMemory,
@@ -16,18 +17,26 @@ import { RestoreLog } from './restore-log';
 /** A place to go back to. Belongs to the attachment that took it. */
 export interface SharedCheckpoint {
   readonly type: 'nebula-memory.shared-checkpoint';
+  /** The attachment that took it. */
   readonly owner: number;
+  /** How many resets and restores there had been. */
   readonly era: number;
   /** Bytes that were in use. */
   readonly usedBytes: number;
 }
 
+/** Options of a {@link SharedBumpAllocator}. */
 export type SharedBumpOptions = SharedAllocatorOptions;
 
 const KEYS = ['name', 'owners', 'pages'] as const;
 const LEAST_GRANULE = 8;
-const OWN_WORDS = 32;
+/** The cursor has cache lines of its own; the bits of what was freed follow. */
+const CURSOR_WORDS = 32;
 const FAST_BYTES = 2 ** 30;
+
+function ownWords(dataBytes: number, granuleBytes: number): number {
+  return CURSOR_WORDS + SharedFreedBits.wordsFor(Math.floor(dataBytes / granuleBytes));
+}
 
 /**
  * A cursor that many threads and processes move at once: an allocation is one compare-and-exchange. Memory comes back by
@@ -43,6 +52,7 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
   private readonly cursor: number;
   private peakSeen: number;
   private readonly restores = new RestoreLog();
+  private readonly freed: SharedFreedBits;
 
   private constructor(where: string, name: string, memory: SharedMemory) {
     super(name, memory);
@@ -51,6 +61,7 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     this.mask = granuleBytes - 1;
     this.limit = Math.floor(memory.layout.dataBytes / granuleBytes);
     this.cursor = memory.own;
+    this.freed = new SharedFreedBits(memory.words, memory.own + CURSOR_WORDS, this.limit);
     this.peakSeen = 0;
     this.enter(where);
     this.peakSeen = this.doubles[this.counters + COUNTERS.peak] ?? 0;
@@ -69,7 +80,8 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     const given = checkOptions<SharedBumpOptions>(where, options, KEYS);
     const name = nameOf(where, given.name, 'shared bump');
     const memory = createMemory(where, 'bump', source, given, (dataBytes) => {
-      return { ownWords: OWN_WORDS, parameters: [granuleFor(LEAST_GRANULE, dataBytes)] };
+      const granuleBytes = granuleFor(LEAST_GRANULE, dataBytes);
+      return { ownWords: ownWords(dataBytes, granuleBytes), parameters: [granuleBytes] };
     });
     memory.publish();
     return new SharedBumpAllocator(where, name, memory);
@@ -80,11 +92,13 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     const where = 'SharedBumpAllocator.attach';
     const { memory, name } = attachMemory(where, 'bump', handle, (layout) => {
       const [granuleBytes = 0] = layout.parameters;
-      return layout.ownWords >= OWN_WORDS && isGranule(granuleBytes, LEAST_GRANULE, layout.dataBytes);
+      const { dataBytes } = layout;
+      return isGranule(granuleBytes, LEAST_GRANULE, dataBytes) && layout.ownWords >= ownWords(dataBytes, granuleBytes);
     });
     return new SharedBumpAllocator(where, name, memory);
   }
 
+  /** Bytes below the cursor, whoever was handed them, with alignment and rounding. */
   get usedBytes(): number {
     return this.closed ? 0 : this.top() * (this.mask + 1);
   }
@@ -93,12 +107,21 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     return this.table.largest(this.doubles, COUNTERS.peak);
   }
 
+  /**
+   * The offset of a block, a multiple of 8 bytes (more above 8 GiB).
+   *
+   * @param alignment a power of two to 4096, default 8
+   * @throws ERR_MEMORY_ARENA_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_INVALID_ARGUMENT,
+   *   ERR_MEMORY_INVALID_ALIGNMENT, ERR_MEMORY_CLOSED,
+   *   ERR_MEMORY_CORRUPTION for a cursor that was overwritten
+   */
   allocate(byteLength: number, alignment: number = LEAST_GRANULE): number {
     const offset = this.tryAllocate(byteLength, alignment);
     if (offset === -1) throw this.noRoom(byteLength, this.limit * (this.mask + 1), 'ERR_MEMORY_ARENA_EXHAUSTED');
     return offset;
   }
 
+  /** As `allocate`, but -1 where that throws ERR_MEMORY_ARENA_EXHAUSTED or ERR_MEMORY_TOO_LARGE. */
   tryAllocate(byteLength: number, alignment: number = LEAST_GRANULE): number {
     if (!this.isPlainRequest(byteLength, alignment)) this.checkRequest('tryAllocate', byteLength, alignment);
     const shift = this.shift;
@@ -127,15 +150,25 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     }
   }
 
-  /** Counts a block as given back; its memory comes back with reset() or restore(). Whoever knows the offset may call it. */
+  /**
+   * Counts a block as given back; its memory comes back with reset() or restore(). Whoever knows the offset may call it,
+   * and of several who free one block exactly one succeeds.
+   *
+   * @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE past what was handed out and where no block can begin,
+   *   ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_CLOSED
+   */
   deallocate(offset: number, byteLength: number): void {
     if (!this.isPlainSpan(offset, byteLength)) this.checkSpan('deallocate', offset, byteLength);
     if (offset + byteLength > this.usedBytes) {
       throw this.foreign('deallocate', offset, 'is past what was handed out');
     }
+    const granule = offset / (this.mask + 1);
+    if (!Number.isInteger(granule)) throw this.foreign('deallocate', offset, 'is not the start of a block');
+    if (!this.freed.mark(granule)) throw this.doubleFree('deallocate', offset);
     this.count(COUNTERS.deallocations, 1);
   }
 
+  /** A window below the cursor, across blocks if wanted. @throws ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_CLOSED */
   view(offset: number, byteLength: number): Uint8Array {
     if (!this.isPlainSpan(offset, byteLength)) this.checkSpan('view', offset, byteLength);
     if (offset + byteLength > this.usedBytes) throw this.outside('view', offset, byteLength);
@@ -181,6 +214,7 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
     // The era first: who ends between the two has made checkpoints stale and given nothing back.
     Atomics.add(this.words, HEADER.era, 1);
     this.restores.note(now + 1, target);
+    this.freed.clearFrom(target); // before the cursor: a new block is never taken for a freed one
     Atomics.store(this.words, this.cursor, target);
   }
 
@@ -207,6 +241,7 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
   }
 
   protected clear(): void {
+    this.freed.clearFrom(0);
     Atomics.store(this.words, this.cursor, 0);
   }
 

@@ -4,6 +4,7 @@ export { SharedBumpAllocator, type SharedBumpOptions, type SharedCheckpoint } fr
 export { HEADER, HEADER_DOUBLES, LAYOUT_VERSION, type Layout, type SharedKind } from './layout';
 export {
   attachMemory,
+  checkMade,
   createMemory,
   nameOf,
   type Plan,

@@ -1,6 +1,6 @@
 import { checkInteger, checkString, describe, memoryError, parseBytes } from '../../core';
 import { Region, type RegionHandle, type SharedOptions } from '../../platform';
-import { type Backing, type MemorySource, openSource } from '../base';
+import { type Backing, type MemorySource, notForUsers, openSource } from '../base';
 import {
   bookBytesOf,
   HEADER,
@@ -22,10 +22,15 @@ import { OwnerTable } from './owner-table';
  */
 export interface SharedAllocatorHandle {
   readonly type: 'nebula-memory.shared-allocator';
+  /** Which class attaches. */
   readonly kind: SharedKind;
+  /** Version of the bookkeeping: both sides must know the same. */
   readonly layout: number;
+  /** As given to create(). */
   readonly name: string;
+  /** The users' bytes. */
   readonly data: RegionHandle;
+  /** The bookkeeping. */
   readonly book: RegionHandle;
 }
 
@@ -81,6 +86,12 @@ export class SharedMemory {
     this.data.release(); // may throw ERR_MEMORY_IN_USE: nothing is let go of then
     if (this.book.state === 'live') this.book.free();
   }
+}
+
+/** What create() and attach() hand to a constructor. @throws ERR_MEMORY_INVALID_STATE for what users hand to it */
+export function checkMade(className: string, memory: unknown): asserts memory is SharedMemory {
+  if (memory instanceof SharedMemory) return;
+  throw notForUsers(className, `${className}.create() or ${className}.attach()`);
 }
 
 function wordsOf(book: Region): Int32Array {

@@ -1,11 +1,14 @@
 import { checkInteger, memoryError } from '../../core';
+import { notForUsers } from '../base';
 
 /** A block and the generation in which it was handed out: plain data for postMessage and IPC. */
 export interface SharedBlockLease {
   readonly type: 'nebula-memory.shared-lease';
+  /** Where the block begins. */
   readonly offset: number;
   /** The size that was asked for. */
   readonly byteLength: number;
+  /** How often the block had been freed, modulo 2^53. */
   readonly generation: number;
 }
 
@@ -32,13 +35,13 @@ export function checkLease(where: string, value: unknown): SharedBlockLease {
     type: given.type,
     offset: checkInteger(`${where}: lease.offset`, given.offset),
     byteLength: checkInteger(`${where}: lease.byteLength`, given.byteLength, 1),
-    generation: checkInteger(`${where}: lease.generation`, given.generation, 0, 2 ** 22 - 1),
+    generation: checkInteger(`${where}: lease.generation`, given.generation),
   };
 }
 
 /**
  * A block held by this attachment. Released by `release()` or `using`; handed over by sending `lease` to who adopts it,
- * or by `transfer`. Each call checks that the block is still this attachment's; the generation has 22 bits.
+ * or by `transfer`. Each call checks that the block is still this attachment's, by a generation of 53 bits.
  */
 export class SharedPoolBox implements Disposable {
   /** Plain data that names the block: for another attachment to adopt. */
@@ -48,14 +51,19 @@ export class SharedPoolBox implements Disposable {
 
   /** Made by SharedBlockAllocator.acquire and adopt. */
   constructor(keeper: LeaseKeeper, lease: SharedBlockLease) {
+    if (typeof (keeper as Partial<LeaseKeeper> | undefined | null)?.isCurrent !== 'function') {
+      throw notForUsers('SharedPoolBox', 'acquire() or adopt() of a SharedBlockAllocator');
+    }
     this.keeper = keeper;
     this.lease = lease;
   }
 
+  /** Where the block begins. */
   get offset(): number {
     return this.lease.offset;
   }
 
+  /** The size that was asked for. */
   get byteLength(): number {
     return this.lease.byteLength;
   }

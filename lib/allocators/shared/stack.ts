@@ -16,7 +16,9 @@ import { MAX_DEPTH, StackLock } from './stack-lock';
 /** A place in the attachment's own order, to go back to. */
 export interface SharedMarker {
   readonly type: 'nebula-memory.shared-marker';
+  /** The attachment that took it. */
   readonly owner: number;
+  /** How many resets there had been. */
   readonly generation: number;
   /** Blocks that this attachment held. */
   readonly depth: number;
@@ -24,6 +26,7 @@ export interface SharedMarker {
   readonly newest: number;
 }
 
+/** Options of a {@link SharedStackAllocator}. */
 export interface SharedStackOptions extends SharedAllocatorOptions {
   /** Blocks that can be handed out at once: 1 to 2097151. Default 16384, 16 bytes of bookkeeping each. */
   readonly maxBlocks?: number;
@@ -106,6 +109,7 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     return new SharedStackAllocator(where, name, memory);
   }
 
+  /** Bytes up to the top, whoever was handed them, with alignment and rounding. */
   get usedBytes(): number {
     return this.closed ? 0 : this.endOf(this.lock.depth) * this.granuleBytes;
   }
@@ -114,6 +118,13 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     return this.table.largest(this.doubles, COUNTERS.peak);
   }
 
+  /**
+   * The offset of a block on top, a multiple of 16 bytes. Before it refuses it looks for attachments that have ended.
+   *
+   * @param alignment a power of two to 4096, default 16
+   * @throws ERR_MEMORY_ARENA_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_INVALID_ARGUMENT,
+   *   ERR_MEMORY_INVALID_ALIGNMENT, ERR_MEMORY_CLOSED, ERR_MEMORY_TIMEOUT
+   */
   allocate(byteLength: number, alignment: number = LEAST_GRANULE): number {
     if (!this.isPlainRequest(byteLength, alignment)) this.checkRequest('allocate', byteLength, alignment);
     let offset = this.push(byteLength, alignment);
@@ -123,6 +134,7 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     throw this.noRoom(byteLength, this.limit * this.granuleBytes, 'ERR_MEMORY_ARENA_EXHAUSTED');
   }
 
+  /** As `allocate`, but -1 where that throws ERR_MEMORY_ARENA_EXHAUSTED or ERR_MEMORY_TOO_LARGE. */
   tryAllocate(byteLength: number, alignment: number = LEAST_GRANULE): number {
     if (!this.isPlainRequest(byteLength, alignment)) this.checkRequest('tryAllocate', byteLength, alignment);
     let offset = this.push(byteLength, alignment);
@@ -167,8 +179,8 @@ export class SharedStackAllocator extends SharedAllocatorBase {
   /**
    * Frees this attachment's newest block.
    *
-   * @throws ERR_MEMORY_LIFO_VIOLATION for an older one, ERR_MEMORY_FOREIGN_FREE for what it does not hold,
-   *   ERR_MEMORY_INVALID_ARGUMENT for another size
+   * @throws ERR_MEMORY_LIFO_VIOLATION for an older one, ERR_MEMORY_DOUBLE_FREE for one that it freed before while nobody
+   *   has its place, ERR_MEMORY_FOREIGN_FREE for what it does not hold, ERR_MEMORY_INVALID_ARGUMENT for another size
    */
   deallocate(offset: number, byteLength: number): void {
     if (!this.isPlainSpan(offset, byteLength)) this.checkSpan('deallocate', offset, byteLength);
@@ -337,6 +349,14 @@ export class SharedStackAllocator extends SharedAllocatorBase {
         `${this.where('deallocate')}: ${above} newer ${above === 1 ? 'block' : 'blocks'} of this attachment must be freed before the one at ${offset}`,
         { source: this.name, hint: 'Free in the opposite order of allocating, or release a marker.' },
       );
+    }
+    // What it freed stands in the entries that it used, marked as such, until somebody takes them.
+    for (let index = this.held; index < this.mine.length; index += 1) {
+      const at = this.entries + (this.mine[index] ?? 0) * ENTRY_WORDS;
+      const freed = this.words[at + OWNER] === -this.owner;
+      if (freed && (this.words[at + START] ?? 0) * this.granuleBytes === offset) {
+        return this.doubleFree('deallocate', offset);
+      }
     }
     return this.foreign('deallocate', offset, 'is not the start of a block that this attachment holds');
   }

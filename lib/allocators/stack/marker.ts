@@ -1,4 +1,4 @@
-import { CursorMark, CursorScope } from '../base';
+import { CursorMark, CursorScope, notForUsers } from '../base';
 
 /** A height of a StackAllocator; `depth` is the number of blocks below it. */
 export class StackMarker extends CursorMark {}
@@ -18,10 +18,12 @@ export class StackFrame extends CursorScope<StackMarker> {
 
   /** Not for users: call `frame()`. */
   constructor(owner: Releasable, marker: StackMarker) {
+    if (!(marker instanceof StackMarker)) throw notForUsers('StackFrame', 'stack.frame()');
     super(marker, (mark) => owner.releaseIfValid(mark));
     this.owner = owner;
   }
 
+  /** What it goes back to. */
   get marker(): StackMarker {
     return this.mark;
   }

@@ -1,6 +1,7 @@
 import { checkOptions } from '../../core';
 import { type AllocatorOptions, COMMON_OPTIONS, type CommonSettings, commonSettings } from '../base';
 
+/** Options of a {@link StackAllocator}. */
 export type StackOptions = AllocatorOptions;
 
 /** The original's presets; its retry limits have no counterpart here. */

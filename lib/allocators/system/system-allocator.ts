@@ -1,45 +1,25 @@
 import {
   type ByteSize,
   checkOptions,
-  describe,
   disposeAll,
   isMemoryError,
   type MemoryError,
   memoryError,
   parseBytes,
-  type RegionProvider,
 } from '../../core';
-import { Region } from '../../platform';
-import {
-  AllocatorBase,
-  type AllocatorOptions,
-  acquireFrom,
-  COMMON_OPTIONS,
-  commonSettings,
-  fillRange,
-  isProvider,
-  releaseTo,
-} from '../base';
+import type { Region } from '../../platform';
+import { AllocatorBase, type AllocatorOptions, COMMON_OPTIONS, commonSettings, fillRange, Supply } from '../base';
 import { type SystemBlock, SystemBlocks } from './blocks';
 
 const NAME = 'SystemAllocator';
 const PAGE_BYTES = 4096;
 const LAST_OFFSET = 2 ** 52; // offsets are never used twice before it; beyond it 2^53 comes too near for sums
 
+/** Options of a {@link SystemAllocator}. */
 export interface SystemOptions extends AllocatorOptions {
-  /** Where regions come from. Default: private memory of the system. */
-  readonly provider?: RegionProvider<Region>;
   /** Most bytes in use at a time, in whole pages. Default: none but the system's own. */
   readonly maxBytes?: ByteSize;
 }
-
-const DEFAULT_PROVIDER: RegionProvider<Region> = {
-  name: 'system',
-  pageBytes: PAGE_BYTES,
-  acquire: (byteLength) => Region.map(byteLength),
-  release: (region) => region.free(),
-  trim: () => 0,
-};
 
 /**
  * Every block is a region of its own: microseconds each, whole pages each, and back at the system when it is freed, so that
@@ -47,7 +27,7 @@ const DEFAULT_PROVIDER: RegionProvider<Region> = {
  * not used again before 4 PiB of them are spent; one page between two belongs to none. Belongs to one thread.
  */
 export class SystemAllocator extends AllocatorBase {
-  private readonly provider: RegionProvider<Region>;
+  private readonly supply: Supply;
   private readonly pageBytes: number;
   private readonly maxBytes: number | null;
   private readonly allocFill: number;
@@ -61,15 +41,12 @@ export class SystemAllocator extends AllocatorBase {
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(given?: SystemOptions) {
-    const options = checkOptions<SystemOptions>(NAME, given, [...COMMON_OPTIONS, 'provider', 'maxBytes']);
+    const options = checkOptions<SystemOptions>(NAME, given, [...COMMON_OPTIONS, 'maxBytes']);
     const settings = commonSettings(NAME, options);
     super(settings.name, settings.stats);
-    const { provider = DEFAULT_PROVIDER, maxBytes } = options;
-    if (!isProvider(provider)) {
-      throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${NAME}: provider is none, got ${describe(provider)}`);
-    }
-    this.provider = provider;
-    this.pageBytes = Math.max(PAGE_BYTES, Number.isSafeInteger(provider.pageBytes) ? provider.pageBytes : PAGE_BYTES);
+    const { maxBytes } = options;
+    this.supply = new Supply(settings);
+    this.pageBytes = this.supply.pageBytes;
     this.maxBytes = maxBytes === undefined ? null : parseBytes(maxBytes, `${NAME}: maxBytes`, { minBytes: 1 });
     this.allocFill = settings.allocFill;
     this.freeFill = settings.freeFill;
@@ -225,13 +202,13 @@ export class SystemAllocator extends AllocatorBase {
   }
 
   private acquire(method: string, byteLength: number): Region {
-    const { provider, allocFill } = this;
-    const region = acquireFrom(this.where(method), provider, byteLength);
+    const { supply, allocFill } = this;
+    const region = supply.acquire(this.where(method), byteLength);
     if (allocFill === -1) return region;
     try {
       fillRange(this.where(method), region, 0, byteLength, allocFill);
     } catch (error) {
-      provider.release(region);
+      supply.release(region);
       throw error;
     }
     return region;
@@ -244,7 +221,7 @@ export class SystemAllocator extends AllocatorBase {
       if (this.freeFill !== -1 && block.region.state === 'live') {
         fillRange(this.where('deallocate'), block.region, 0, block.byteLength, this.freeFill);
       }
-      releaseTo(this.provider, block.region);
+      this.supply.release(block.region);
     } finally {
       this.busy = false;
     }

@@ -1,3 +1,4 @@
+import { acquireFrom, releaseTo } from '../../allocators';
 import { type BudgetLike, isMemoryError, type RegionProvider } from '../../core';
 import type { Region } from '../../platform';
 import { Chunk } from './chunk';
@@ -8,7 +9,7 @@ import { type ArenaPlan, CHUNK_PAGE } from './options';
  * was charged is what is held.
  */
 export class ChunkStore {
-  private readonly provider: RegionProvider<Region>;
+  private readonly provider: RegionProvider;
   private readonly budget: BudgetLike | undefined;
   private readonly plan: ArenaPlan;
   private nextBytes: number;
@@ -60,7 +61,7 @@ export class ChunkStore {
     if (!this.charge(bytes)) return null;
     let region: Region;
     try {
-      region = this.provider.acquire(bytes);
+      region = acquireFrom(this.plan.name, this.provider, bytes);
     } catch (error) {
       this.budget?.release(bytes);
       if (!isMemoryError(error) || error.category !== 'exhausted') throw error;
@@ -126,12 +127,22 @@ export class ChunkStore {
     return new Chunk(region, byteLength, false);
   }
 
-  /** Gives a chunk back. @throws what the provider throws, such as ERR_MEMORY_IN_USE for pinned memory: it is held still */
+  /**
+   * Gives a chunk back, its views emptied: by the mapping's end, or here, since other providers may hand pages on as they
+   * are.
+   *
+   * @throws what the provider throws, such as ERR_MEMORY_IN_USE for pinned memory: it is held still
+   */
   release(chunk: Chunk): void {
-    const { region, buffer } = chunk;
-    if (region.state === 'live') {
-      this.provider.release(region);
-      if (chunk.viewed) emptyLeftover(region, buffer);
+    const { region } = chunk;
+    try {
+      if (region.state === 'live') {
+        if (this.plan.ownMappings || !chunk.viewed) this.provider.release(region);
+        else releaseTo(this.provider, region);
+      }
+    } catch (error) {
+      chunk.refresh();
+      throw error;
     }
     this.reservedBytes -= chunk.reservedBytes;
     this.budget?.release(chunk.reservedBytes);
@@ -140,18 +151,5 @@ export class ChunkStore {
   /** After everything was given back growth begins anew. */
   restart(): void {
     this.nextBytes = this.plan.chunkBytes;
-  }
-}
-
-type Transferable = ArrayBuffer & { transfer?(length?: number): ArrayBuffer };
-
-/** A provider that keeps the mapping must empty its views; for one that forgets, JavaScript can where it has transfer(). */
-function emptyLeftover(region: Region, buffer: ArrayBuffer | SharedArrayBuffer | null): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0 || region.state === 'freed') return;
-  const transferable = buffer as Transferable;
-  try {
-    transferable.transfer?.(0);
-  } catch {
-    // marked untransferable by somebody: nothing more can be done
   }
 }

@@ -51,8 +51,13 @@ export class Chunk {
   moveAway(): void {
     if (!this.viewed) return;
     this.region.remap(this.byteLength);
-    this.buffer = spanning(this.region);
+    this.refresh();
     this.viewed = false;
+  }
+
+  /** Looks anew where the memory is. */
+  refresh(): void {
+    if (this.region.state === 'live') this.buffer = spanning(this.region);
   }
 }
 

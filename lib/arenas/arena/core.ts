@@ -86,7 +86,7 @@ export abstract class ArenaCore extends AllocatorBase {
    *   _INVALID_STATE when called from inside a provider or a budget
    */
   allocate(byteLength: number, alignment: number = this.defaultAlignment): number {
-    // 32-bit arithmetic: what is no such integer, or too large, goes the slow way and meets the checks there.
+    // What is no 32-bit integer goes the slow way and meets the checks there.
     if (
       isSmallInteger(byteLength) &&
       isSmallInteger(alignment) &&
@@ -96,8 +96,7 @@ export abstract class ArenaCore extends AllocatorBase {
       const mask = alignment - 1;
       const start = (this.position + mask) & ~mask;
       const { log } = this;
-      const entry = log.count;
-      const { starts } = log;
+      const { starts, count: entry } = log;
       if (byteLength <= this.room - start && entry < starts.length) {
         starts[entry] = start;
         log.sizes[entry] = byteLength;
@@ -123,8 +122,7 @@ export abstract class ArenaCore extends AllocatorBase {
       const mask = alignment - 1;
       const start = (this.position + mask) & ~mask;
       const { log } = this;
-      const entry = log.count;
-      const { starts } = log;
+      const { starts, count: entry } = log;
       if (byteLength <= this.room - start && entry < starts.length) {
         starts[entry] = start;
         log.sizes[entry] = byteLength;
@@ -441,9 +439,7 @@ export abstract class ArenaCore extends AllocatorBase {
     this.at = index;
     this.base = chunk.base;
     this.position = chunk.usedBytes;
-    this.buffer = chunk.buffer;
-    // The hot view() marks nothing, so the current chunk counts as looked at.
-    chunk.viewed = true;
+    this.look(chunk);
     this.room = this.plan.zero || chunk.hugeBytes !== 0 ? -1 : Math.min(chunk.byteLength, FAST_LIMIT);
   }
 
@@ -456,12 +452,16 @@ export abstract class ArenaCore extends AllocatorBase {
     this.buffer = null;
   }
 
+  private look(chunk: Chunk | undefined = this.order[this.at]): void {
+    this.buffer = chunk?.buffer ?? null;
+    if (chunk !== undefined) chunk.viewed = true; // the hot view() marks nothing
+  }
+
   protected moveChunksAway(): void {
-    for (const chunk of this.order) chunk.moveAway();
-    const current = this.order[this.at];
-    if (current !== undefined) {
-      this.buffer = current.buffer;
-      current.viewed = true;
+    try {
+      for (const chunk of this.order) chunk.moveAway();
+    } finally {
+      this.look(); // also when a later chunk could not be moved
     }
   }
 

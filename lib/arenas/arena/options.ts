@@ -28,8 +28,8 @@ export interface ArenaOptions {
   readonly maxChunkBytes?: ByteSize;
   /** Most bytes of all chunks together. Default: none. */
   readonly limitBytes?: ByteSize;
-  /** Where chunks come from. Default: a mapping each. */
-  readonly provider?: RegionProvider<Region>;
+  /** Where chunks come from: anything whose acquire() returns a {@link Region}. Default: a mapping each. */
+  readonly provider?: RegionProvider;
   /** Of the default provider's mappings: `local` (default) buffers can be emptied, `shared` ones cost the collector nothing. */
   readonly carrier?: Carrier;
   /** Charged for every chunk while the arena holds it. */
@@ -70,7 +70,7 @@ export interface ArenaPlan {
   readonly growthFactor: number;
   readonly maxChunkBytes: number;
   readonly limitBytes: number | null;
-  readonly provider: RegionProvider<Region>;
+  readonly provider: RegionProvider;
   /** Chunks are mappings of the arena's own, so that they begin as zeros. */
   readonly ownMappings: boolean;
   readonly budget: BudgetLike | undefined;
@@ -110,7 +110,7 @@ function mappingProvider(carrier: Carrier): RegionProvider<Region> {
   };
 }
 
-function checkProvider(where: string, options: ArenaOptions): RegionProvider<Region> {
+function checkProvider(where: string, options: ArenaOptions): RegionProvider {
   const carrier =
     options.carrier === undefined ? 'local' : checkOneOf(`${where}: carrier`, options.carrier, ['local', 'shared']);
   if (options.provider === undefined) return mappingProvider(carrier);

@@ -1,6 +1,9 @@
 import { checkInteger, checkOneOf, checkOptions, describe, memoryError } from '../../core';
 import type { Arena } from '../arena';
+import { FITS, misfit } from '../typed/ranges';
+import { INSPECT, shown } from '../typed/shown';
 import { SCRATCH } from './string';
+import { StringColumn } from './string-column';
 import { ArenaVec, checkArena, ELEMENT_KINDS, type ElementKind, type ElementValue } from './vec';
 
 const KEY_KINDS = ['string', 'number'] as const;
@@ -10,6 +13,7 @@ type ValueKind = (typeof VALUE_KINDS)[number];
 type Key<K extends KeyKind> = K extends 'string' ? string : number;
 type Value<V extends ValueKind> = V extends ElementKind ? ElementValue<V> : string;
 
+/** Options of {@link ArenaMap}. */
 export interface ArenaMapOptions<K extends KeyKind = 'string', V extends ValueKind = 'f64'> {
   /** Default 'string'. */
   readonly keys?: K;
@@ -19,58 +23,7 @@ export interface ArenaMapOptions<K extends KeyKind = 'string', V extends ValueKi
   readonly capacity?: number;
 }
 
-/** Strings in one growing block, each by its begin and length. */
-class StringColumn {
-  private readonly bytes: ArenaVec<'u8'>;
-  private readonly begins: ArenaVec<'u32'>;
-  private readonly lengths: ArenaVec<'u32'>;
-
-  constructor(arena: Arena, capacity: number) {
-    this.bytes = new ArenaVec(arena, 'u8', { capacity: capacity * 8 });
-    this.begins = new ArenaVec(arena, 'u32', { capacity });
-    this.lengths = new ArenaVec(arena, 'u32', { capacity });
-  }
-
-  push(utf8: Uint8Array): void {
-    const begin = this.bytes.length;
-    this.begins.reserve(this.begins.length + 1);
-    this.lengths.reserve(this.lengths.length + 1);
-    this.bytes.extend(utf8);
-    this.begins.push(begin);
-    this.lengths.push(utf8.length);
-  }
-
-  set(entry: number, utf8: Uint8Array): void {
-    const begin = this.bytes.length;
-    this.bytes.extend(utf8);
-    this.begins.set(entry, begin);
-    this.lengths.set(entry, utf8.length);
-  }
-
-  drop(): void {
-    const last = this.begins.pop();
-    if (last === undefined) return;
-    this.lengths.pop();
-    this.bytes.truncate(last);
-  }
-
-  at(entry: number): Uint8Array {
-    const begin = this.begins.get(entry);
-    return this.bytes.view().subarray(begin, begin + this.lengths.get(entry));
-  }
-
-  text(entry: number): string {
-    const { buffer, byteOffset, byteLength } = this.at(entry);
-    return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('utf8');
-  }
-
-  equals(entry: number, utf8: Uint8Array): boolean {
-    if (this.lengths.get(entry) !== utf8.length) return false;
-    return Buffer.compare(this.at(entry), utf8) === 0;
-  }
-}
-
-/** Everything that is made anew when the map grows. */
+/** Everything that is made anew when the map grows. Entries lie in the order of insertion; slots find them by hash. */
 interface Table {
   readonly slots: ArenaVec<'i32'>;
   readonly hashes: ArenaVec<'i32'>;
@@ -80,6 +33,8 @@ interface Table {
   readonly numberKeys: ArenaVec<'f64'> | undefined;
   readonly texts: StringColumn | undefined;
   readonly numbers: ArenaVec<ElementKind> | undefined;
+  /** All lists in the order in which they were made. */
+  readonly made: readonly ArenaVec<never>[];
 }
 
 const FREE = 0;
@@ -106,7 +61,8 @@ function hashNumber(key: number): number {
  * A hash map in an arena's memory, in the order of insertion. Keys are strings or numbers (by the rules of Map), values
  * numbers of one kind or strings. A million entries are a few blocks and no work for the collector.
  *
- * Ends with its arena, as {@link ArenaVec}. Deleted entries and replaced strings keep their room until the map grows.
+ * Ends with its arena, as {@link ArenaVec}. The room of deleted entries and replaced strings is used again, so a map
+ * through which keys come and go stays as large as its largest moment needs.
  * @throws in every call ERR_MEMORY_STALE_HANDLE after the arena took the memory back
  */
 export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
@@ -117,8 +73,10 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
   private readonly valueKind: V;
   private table: Table;
   private count = 0;
+  /** Counts what moves entries to other places. */
+  private rebuilds = 0;
 
-  /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, and as Arena.allocate */
+  /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, and as Arena.allocate: no block is kept then */
   constructor(arena: Arena, options?: ArenaMapOptions<K, V>) {
     const where = 'new ArenaMap()';
     this.arena = checkArena(where, arena);
@@ -128,23 +86,34 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     this.table = this.makeTable(checkInteger(`${where}: capacity`, given.capacity ?? 8, 1, 2 ** 26));
   }
 
+  /** How many keys. @throws ERR_MEMORY_STALE_HANDLE */
   get size(): number {
+    this.table.slots.check('size');
     return this.count;
   }
+  /** False once the arena took the memory back, or a part of it. */
   get valid(): boolean {
-    return this.table.slots.valid;
+    const { made } = this.table;
+    return made.every(({ valid }) => valid);
   }
 
+  /** The value of a key, or undefined. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE */
   get(key: Key<K>): Value<V> | undefined {
     const entry = this.find(key, this.encode('get', key));
     return entry === -1 ? undefined : this.valueAt(entry);
   }
 
+  /** Whether a key is there. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE */
   has(key: Key<K>): boolean {
     return this.find(key, this.encode('has', key)) !== -1;
   }
 
-  /** @throws ERR_MEMORY_INVALID_ARGUMENT for a value of another kind, and as Arena.allocate: unchanged then */
+  /**
+   * Adds a key or replaces its value.
+   *
+   * @throws ERR_MEMORY_OUT_OF_RANGE for a value that does not fit, ERR_MEMORY_INVALID_ARGUMENT for a key or value of another
+   *   type, and as Arena.allocate: unchanged then; ERR_MEMORY_STALE_HANDLE
+   */
   set(key: Key<K>, value: Value<V>): this {
     this.checkValue(value);
     const found = this.find(key, this.encode('set', key));
@@ -174,50 +143,87 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     return this;
   }
 
-  /** True when it was there. */
+  /** Takes a key away; true when it was there. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_STALE_HANDLE */
   delete(key: Key<K>): boolean {
     const entry = this.find(key, this.encode('delete', key));
     if (entry === -1) return false;
-    this.table.live.set(entry, 0);
+    const { live, textKeys, texts } = this.table;
+    live.set(entry, 0);
+    textKeys?.forget(entry);
+    texts?.forget(entry);
     this.count -= 1;
     return true;
   }
 
+  /**
+   * Keys with their values, in the order of insertion.
+   *
+   * @throws ERR_MEMORY_INVALID_STATE when set() rebuilds the map meanwhile, ERR_MEMORY_STALE_HANDLE
+   */
   *[Symbol.iterator](): Iterator<[Key<K>, Value<V>]> {
-    const { table } = this;
+    const { table, rebuilds } = this;
     for (let entry = 0; entry < table.hashes.length; entry += 1) {
-      if (this.table !== table) {
-        throw memoryError('ERR_MEMORY_INVALID_STATE', 'ArenaMap: the map grew while it was iterated');
+      if (table.live.get(entry) !== 1) continue;
+      yield [this.keyAt(table, entry), this.valueAt(entry)];
+      if (this.rebuilds !== rebuilds) {
+        throw memoryError('ERR_MEMORY_INVALID_STATE', 'ArenaMap: set() rebuilt the map while it was iterated', {
+          hint: 'Collect the keys first: [...map.keys()].',
+        });
       }
-      if (table.live.get(entry) === 1) yield [this.keyAt(table, entry), this.valueAt(entry)];
     }
   }
 
+  /** The keys. @throws as the iterator */
   *keys(): IterableIterator<Key<K>> {
     for (const [key] of this) yield key;
   }
+  /** The values. @throws as the iterator */
   *values(): IterableIterator<Value<V>> {
     for (const [, value] of this) yield value;
   }
+  /** The same as the iterator. */
   entries(): Iterator<[Key<K>, Value<V>]> {
     return this[Symbol.iterator]();
+  }
+
+  [INSPECT](): object {
+    const { keyKind: keys, valueKind: values } = this;
+    if (!this.valid) return shown('ArenaMap', { keys, values, valid: false });
+    const entries = new Map<unknown, unknown>();
+    for (const [key, value] of this) {
+      if (entries.size === 100) break;
+      entries.set(key, value);
+    }
+    return shown('ArenaMap', { keys, values, size: this.count, entries });
   }
 
   // ---- below ---------------------------------------------------------------------------------------------------
 
   private makeTable(capacity: number): Table {
     const { arena, keyKind, valueKind } = this;
-    const slots = new ArenaVec(arena, 'i32', { capacity: 2 ** Math.ceil(Math.log2(Math.max(8, capacity * 2))) });
-    slots.extend(new Int32Array(slots.capacity).fill(FREE));
-    return {
-      slots,
-      hashes: new ArenaVec(arena, 'i32', { capacity }),
-      live: new ArenaVec(arena, 'u8', { capacity }),
-      textKeys: keyKind === 'string' ? new StringColumn(arena, capacity) : undefined,
-      numberKeys: keyKind === 'number' ? new ArenaVec(arena, 'f64', { capacity }) : undefined,
-      texts: valueKind === 'string' ? new StringColumn(arena, capacity) : undefined,
-      numbers: valueKind === 'string' ? undefined : new ArenaVec(arena, valueKind as ElementKind, { capacity }),
+    const made: ArenaVec<never>[] = [];
+    const vec = <E extends ElementKind>(kind: E, room: number = capacity): ArenaVec<E> => {
+      const list = new ArenaVec(arena, kind, { capacity: room });
+      made.push(list as ArenaVec<never>);
+      return list;
     };
+    try {
+      const slots = vec('i32', 2 ** Math.ceil(Math.log2(Math.max(8, capacity * 2))));
+      slots.extend(new Int32Array(slots.capacity).fill(FREE));
+      return {
+        slots,
+        hashes: vec('i32'),
+        live: vec('u8'),
+        textKeys: keyKind === 'string' ? new StringColumn(arena, capacity, made) : undefined,
+        numberKeys: keyKind === 'number' ? vec('f64') : undefined,
+        texts: valueKind === 'string' ? new StringColumn(arena, capacity, made) : undefined,
+        numbers: valueKind === 'string' ? undefined : vec(valueKind as ElementKind),
+        made,
+      };
+    } catch (error) {
+      releaseAll(made);
+      throw error;
+    }
   }
 
   /** UTF-8 of a string key in the scratch buffer; null for a number. @throws ERR_MEMORY_INVALID_ARGUMENT */
@@ -255,26 +261,68 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     table.slots.set(at, entry + 1);
   }
 
-  /** Half full, deleted entries included: a table of what is live, twice its size. */
+  /** Half full, deleted entries included: the same table without them, or one of twice the size of what is live. */
   private makeRoom(): void {
-    const old = this.table;
-    if ((old.hashes.length + 1) * 2 <= old.slots.length) {
-      old.slots.view();
+    const { hashes, slots } = this.table;
+    if ((hashes.length + 1) * 2 <= slots.length) {
+      slots.check('set');
       return;
     }
+    if (this.count * 2 <= hashes.length) this.compact();
+    else {
+      try {
+        this.enlarge();
+      } catch (error) {
+        if (this.count === hashes.length) throw error;
+        this.compact(); // there is no memory, but room of deleted entries
+      }
+    }
+    this.rebuilds += 1;
+  }
+
+  private enlarge(): void {
+    const old = this.table;
     const table = this.makeTable(Math.max(8, this.count * 2));
-    for (let entry = 0; entry < old.hashes.length; entry += 1) {
-      if (old.live.get(entry) !== 1) continue;
-      const hash = old.hashes.get(entry);
-      table.hashes.push(hash);
-      table.live.push(1);
-      if (old.textKeys !== undefined) table.textKeys?.push(old.textKeys.at(entry));
-      else table.numberKeys?.push(old.numberKeys?.get(entry) as number);
-      if (old.texts !== undefined) table.texts?.push(old.texts.at(entry));
-      else table.numbers?.push(old.numbers?.get(entry) as number);
-      this.place(table, hash, table.hashes.length - 1);
+    try {
+      for (let entry = 0; entry < old.hashes.length; entry += 1) {
+        if (old.live.get(entry) !== 1) continue;
+        const hash = old.hashes.get(entry);
+        table.hashes.push(hash);
+        table.live.push(1);
+        if (old.textKeys !== undefined) table.textKeys?.push(old.textKeys.at(entry));
+        else table.numberKeys?.push(old.numberKeys?.get(entry) as number);
+        if (old.texts !== undefined) table.texts?.push(old.texts.at(entry));
+        else table.numbers?.push(old.numbers?.get(entry) as number);
+        this.place(table, hash, table.hashes.length - 1);
+      }
+    } catch (error) {
+      releaseAll(table.made);
+      throw error;
     }
     this.table = table;
+    releaseAll(old.made);
+  }
+
+  /** Moves the live entries together in place. Takes no memory of the arena. */
+  private compact(): void {
+    const { table } = this;
+    const { slots, hashes, live, textKeys, numberKeys, texts, numbers } = table;
+    let end = 0;
+    for (let entry = 0; entry < hashes.length; entry += 1) {
+      if (live.get(entry) !== 1) continue;
+      if (end !== entry) {
+        hashes.set(end, hashes.get(entry));
+        live.set(end, 1);
+        textKeys?.move(end, entry);
+        numberKeys?.set(end, numberKeys.get(entry));
+        texts?.move(end, entry);
+        numbers?.set(end, numbers.get(entry));
+      }
+      end += 1;
+    }
+    for (const column of [hashes, live, textKeys, numberKeys, texts, numbers]) column?.truncate(end);
+    slots.view().fill(FREE);
+    for (let entry = 0; entry < end; entry += 1) this.place(table, hashes.get(entry), entry);
   }
 
   private keyAt(table: Table, entry: number): Key<K> {
@@ -306,10 +354,18 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
 
   private checkValue(value: unknown): void {
     const { valueKind } = this;
-    const wanted = valueKind === 'string' ? 'string' : valueKind === 'u64' || valueKind === 'i64' ? 'bigint' : 'number';
-    if (typeof value === wanted) return;
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `ArenaMap.set: value must be a ${wanted}, got ${describe(value)}`);
+    if (valueKind === 'string') {
+      if (typeof value === 'string') return;
+      throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `ArenaMap.set: value must be a string, got ${describe(value)}`);
+    }
+    if (!FITS[valueKind as ElementKind](value))
+      throw misfit(`ArenaMap.set: a value of kind ${valueKind}`, valueKind as ElementKind, value);
   }
+}
+
+/** Newest first, so that the room returns where nothing was allocated after. */
+function releaseAll(made: readonly ArenaVec<never>[]): void {
+  for (let i = made.length - 1; i >= 0; i -= 1) made[i]?.release();
 }
 
 function sameNumber(a: number | undefined, b: unknown): boolean {

@@ -1,24 +1,30 @@
-import { describe, memoryError } from '../../core';
+import { checkInteger, describe, memoryError } from '../../core';
 import type { Arena } from '../arena';
+import { INSPECT, shown } from '../typed/shown';
 import { ArenaVec, checkArena } from './vec';
 
 /** Text under construction in an arena's memory, as UTF-8. Ends with its arena, as {@link ArenaVec}. */
 export class ArenaString {
   private readonly bytes: ArenaVec<'u8'>;
 
-  /** @throws ERR_MEMORY_INVALID_ARGUMENT, and as Arena.allocate */
+  /**
+   * @param capacityBytes bytes of UTF-8 to make room for at once
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, and as Arena.allocate
+   */
   constructor(arena: Arena, text: string = '', capacityBytes: number = 32) {
     checkArena('new ArenaString()', arena);
+    checkInteger('new ArenaString(): capacityBytes', capacityBytes, 0, 2 ** 30);
     this.bytes = new ArenaVec(arena, 'u8', {
       capacity: Math.max(capacityBytes, utf8Length('new ArenaString()', text), 1),
     });
     this.append(text);
   }
 
-  /** Bytes of UTF-8. */
+  /** Bytes of UTF-8. @throws ERR_MEMORY_STALE_HANDLE */
   get byteLength(): number {
     return this.bytes.length;
   }
+  /** False once the arena took the memory back. */
   get valid(): boolean {
     return this.bytes.valid;
   }
@@ -36,6 +42,7 @@ export class ArenaString {
     return this;
   }
 
+  /** Empties the text; the room stays. @throws ERR_MEMORY_STALE_HANDLE */
   clear(): void {
     this.bytes.clear();
   }
@@ -45,6 +52,7 @@ export class ArenaString {
     return this.bytes.view();
   }
 
+  /** Same text. @throws ERR_MEMORY_STALE_HANDLE */
   equals(other: ArenaString | string): boolean {
     if (typeof other === 'string') return this.toString() === other;
     return other instanceof ArenaString && this.bytes.equals(other.bytes);
@@ -54,6 +62,14 @@ export class ArenaString {
   toString(): string {
     const { buffer, byteOffset, byteLength } = this.bytes.view();
     return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('utf8');
+  }
+
+  [INSPECT](): object {
+    if (!this.valid) return shown('ArenaString', { valid: false });
+    return shown('ArenaString', {
+      byteLength: this.byteLength,
+      text: Buffer.from(this.bytes.slice(0, 1000)).toString('utf8'),
+    });
   }
 }
 

@@ -9,7 +9,7 @@ import {
   systemClock,
 } from '../../core';
 import { Region } from '../../platform';
-import { ARENA_KEYS, Arena, type ArenaOptions, type Chunk, mergeOptions } from '../arena';
+import { ARENA_KEYS, ARENA_PRESETS, Arena, type ArenaOptions, type Chunk, mergeOptions } from '../arena';
 import { type CrossThreadArenaHandle, checkCrossHandle, PendingHandOver, Ticket } from './hand-over';
 
 /** As ArenaOptions; the memory is the arena's own, because other threads must be able to attach to it. */
@@ -33,6 +33,31 @@ export class CrossThreadArena extends Arena {
       ...mergeOptions<CrossThreadArenaOptions>(where, chunkBytes, options, KEYS),
       carrier: 'shared',
     });
+  }
+
+  /** As Arena.production, of this class. */
+  static override production(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.production, ...more });
+  }
+  /** As Arena.performance, of this class. */
+  static override performance(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.performance, ...more });
+  }
+  /** As Arena.debug, of this class. */
+  static override debug(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.debug, ...more });
+  }
+  /** As Arena.conservative, of this class. */
+  static override conservative(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.conservative, ...more });
+  }
+  /** As Arena.smallObjects, of this class. */
+  static override smallObjects(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.smallObjects, ...more });
+  }
+  /** As Arena.largeObjects, of this class. */
+  static override largeObjects(more?: CrossThreadArenaOptions): CrossThreadArena {
+    return new CrossThreadArena({ ...ARENA_PRESETS.largeObjects, ...more });
   }
 
   /**

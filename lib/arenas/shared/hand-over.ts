@@ -89,8 +89,14 @@ export class PendingHandOver {
   private wasTaken = false;
   private waiters: (() => void)[] = [];
 
-  /** Not for users: handOver() makes it. */
+  /** Not for users: call CrossThreadArena.handOver(). @throws ERR_MEMORY_INVALID_STATE */
   constructor(handle: CrossThreadArenaHandle, ticket: Ticket, letGo: () => void) {
+    if (!(ticket instanceof Ticket) || typeof letGo !== 'function') {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_STATE',
+        'new PendingHandOver() makes nothing: call handOver() of a CrossThreadArena',
+      );
+    }
     this.handle = handle;
     this.ticket = ticket;
     this.letGo = letGo;

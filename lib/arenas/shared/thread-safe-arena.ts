@@ -23,6 +23,7 @@ import {
   type ThreadSafeArenaHandle,
 } from './control';
 
+/** Options of {@link ThreadSafeArena}. Sizes are bytes or strings such as '64KiB'. */
 export interface ThreadSafeArenaOptions {
   /** What a thread takes at once and then carves up alone: a multiple of 4 KiB up to 64 MiB. Default 64 KiB. */
   readonly segmentBytes?: ByteSize;
@@ -32,6 +33,7 @@ export interface ThreadSafeArenaOptions {
   readonly alignment?: number;
   /** Charged for both regions by who created the arena, until its dispose(). */
   readonly budget?: BudgetLike;
+  /** For statistics and errors. Default 'thread-safe-arena'. */
   readonly name?: string;
 }
 
@@ -43,6 +45,14 @@ interface Parts {
   readonly books: Region;
   readonly shape: SharedShape | undefined;
   readonly release: () => void;
+}
+
+function checkParts(parts: Parts | undefined): Parts {
+  if (parts?.data instanceof Region && parts.books instanceof Region) return parts;
+  throw memoryError(
+    'ERR_MEMORY_INVALID_STATE',
+    'new ThreadSafeArena() makes nothing: call ThreadSafeArena.create() or ThreadSafeArena.attach()',
+  );
 }
 
 /**
@@ -80,8 +90,9 @@ export class ThreadSafeArena extends AllocatorBase {
   private count = 0;
   private logWord = 0;
 
+  /** Not for users: call `ThreadSafeArena.create` or `attach`. @throws ERR_MEMORY_INVALID_STATE */
   private constructor(parts: Parts) {
-    super(parts.name, true);
+    super(checkParts(parts).name, true);
     this.data = parts.data;
     this.booksRegion = parts.books;
     this.onRelease = parts.release;
@@ -194,6 +205,7 @@ export class ThreadSafeArena extends AllocatorBase {
 
   // ---- sizes: sums over all threads, each as it was a moment ago -------------------------------------------------
 
+  /** Bytes of all segments: fixed. */
   get capacityBytes(): number {
     return this.books.shape.segmentBytes * this.books.shape.segments;
   }
@@ -235,13 +247,19 @@ export class ThreadSafeArena extends AllocatorBase {
 
   // ---- allocation ----------------------------------------------------------------------------------------------
 
-  /** @throws ERR_MEMORY_ARENA_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_CLOSED, and for arguments as Arena.allocate */
+  /**
+   * Takes a block, which holds what was there before. Any thread may free it.
+   *
+   * @returns an offset, the same in every thread, good until reset()
+   * @throws ERR_MEMORY_ARENA_EXHAUSTED, ERR_MEMORY_TOO_LARGE, ERR_MEMORY_CLOSED, and for arguments as Arena.allocate
+   */
   allocate(byteLength: number, alignment: number = this.defaultAlignment): number {
     const offset = this.take('allocate', byteLength, alignment);
     if (offset !== -1) return offset;
     throw this.noRoom(byteLength, Math.min(this.capacityBytes, LARGEST_BLOCK), 'ERR_MEMORY_ARENA_EXHAUSTED');
   }
 
+  /** As allocate(), with -1 where there is no room. */
   tryAllocate(byteLength: number, alignment: number = this.defaultAlignment): number {
     return this.take('tryAllocate', byteLength, alignment);
   }
@@ -412,6 +430,7 @@ export class ThreadSafeArena extends AllocatorBase {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + offset, byteLength);
   }
 
+  /** True for any byte of a block that is handed out, by whichever thread. */
   owns(offset: number): boolean {
     if (this.closed || !Number.isSafeInteger(offset) || offset < 0 || offset >= this.capacityBytes) return false;
     const word = this.sizeWord(offset, false);

@@ -6,7 +6,8 @@ export interface LeaseHost {
   bytesOf(slot: number): Uint8Array;
   /** The number of the present lease of a slot. */
   serialOf(slot: number): number;
-  give(slot: number): void;
+  /** `moved`: the pages leave the addresses that somebody may still write to. */
+  give(slot: number, moved: boolean): void;
 }
 
 /**
@@ -18,6 +19,8 @@ export class BufferLease implements Disposable {
   private readonly slot: number;
   private readonly serial: number;
   private filled = 0;
+  /** @internal Handed out by a stream, and nobody has asked for its bytes since. */
+  untouched = false;
 
   /** Not for users: arenas make them. */
   constructor(host: LeaseHost, slot: number) {
@@ -34,6 +37,7 @@ export class BufferLease implements Disposable {
   /** The whole buffer. @throws ERR_MEMORY_STALE_HANDLE */
   get buffer(): Uint8Array {
     this.check('buffer');
+    this.untouched = false;
     return this.host.bytesOf(this.slot);
   }
 
@@ -60,12 +64,17 @@ export class BufferLease implements Disposable {
         source: this.host.name,
       });
     }
-    this.host.give(this.slot);
+    this.host.give(this.slot, false);
   }
 
   /** As release(); does nothing for a lease that has ended. */
   [Symbol.dispose](): void {
-    if (this.valid) this.host.give(this.slot);
+    if (this.valid) this.host.give(this.slot, false);
+  }
+
+  /** @internal Gives the buffer back while a read into it may still be under way: what arrives late reaches nobody. */
+  abandon(): void {
+    if (this.valid) this.host.give(this.slot, true);
   }
 
   private check(method: string): void {

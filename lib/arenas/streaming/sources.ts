@@ -1,5 +1,6 @@
 import { describe, memoryError } from '../../core';
 import type { BufferLease } from './lease';
+import type { Stopper } from './lease-stream';
 
 /** An open file, such as a FileHandle of node:fs/promises. */
 export interface PositionedReader {
@@ -21,7 +22,7 @@ export type LeaseSource =
 type Acquire = () => Promise<BufferLease>;
 
 /** A file, straight into the leased buffers: no copy. */
-export async function* readFile(source: PositionedReader, acquire: Acquire): AsyncGenerator<BufferLease, void> {
+async function* readFile(source: PositionedReader, acquire: Acquire): AsyncGenerator<BufferLease, void> {
   for (;;) {
     const lease = await acquire();
     let handed = false;
@@ -39,7 +40,7 @@ export async function* readFile(source: PositionedReader, acquire: Acquire): Asy
 }
 
 /** Anything that yields chunks: copied into buffers, filled to the brim, a chunk going over as many as it needs. */
-export async function* copyChunks(
+async function* copyChunks(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   acquire: Acquire,
 ): AsyncGenerator<BufferLease, void> {
@@ -77,15 +78,17 @@ export async function* copyChunks(
 }
 
 /** A web stream: a byte stream straight into the buffers, another one by copying its chunks. */
-export async function* readWeb(
+async function* readWeb(
   source: ReadableStream<Uint8Array>,
   acquire: Acquire,
+  stopper: Stopper,
 ): AsyncGenerator<BufferLease, void> {
   const reader = byobReader(source);
   if (reader === undefined) {
-    yield* copyChunks(chunksOf(source), acquire);
+    yield* copyChunks(chunksOf(source, stopper), acquire);
     return;
   }
+  stopper.interrupt = () => void reader.cancel().catch(() => undefined);
   let ended = false;
   try {
     while (!ended) {
@@ -105,7 +108,9 @@ export async function* readWeb(
         handed = true;
         yield lease;
       } finally {
-        if (!handed) lease[Symbol.dispose]();
+        // A read that was broken off: its source may still write there.
+        if (!handed && stopper.stopped) lease.abandon();
+        else if (!handed) lease[Symbol.dispose]();
       }
     }
   } finally {
@@ -124,8 +129,9 @@ function byobReader(source: ReadableStream<Uint8Array>): ReadableStreamBYOBReade
   }
 }
 
-async function* chunksOf(source: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* chunksOf(source: ReadableStream<Uint8Array>, stopper: Stopper): AsyncGenerator<Uint8Array, void> {
   const reader = source.getReader();
+  stopper.interrupt = () => void reader.cancel().catch(() => undefined);
   let ended = false;
   try {
     for (;;) {
@@ -138,4 +144,27 @@ async function* chunksOf(source: ReadableStream<Uint8Array>): AsyncGenerator<Uin
     if (!ended) await reader.cancel().catch(() => undefined);
     reader.releaseLock();
   }
+}
+
+/** Leases of any source; undefined for what is none. */
+export function leasesOf(
+  source: LeaseSource,
+  acquire: Acquire,
+  stopper: Stopper,
+): AsyncGenerator<BufferLease, void> | undefined {
+  const shape = source as Partial<PositionedReader & ReadableStream<Uint8Array> & AsyncIterable<Uint8Array>> | null;
+  if (typeof shape?.read === 'function' && typeof shape[Symbol.asyncIterator] !== 'function') {
+    return readFile(source as PositionedReader, acquire);
+  }
+  if (typeof shape?.getReader === 'function') {
+    const web = source as ReadableStream<Uint8Array>;
+    stopper.interrupt = () => void web.cancel().catch(() => undefined); // until a reader is at work
+    return readWeb(web, acquire, stopper);
+  }
+  const iterable = source as AsyncIterable<Uint8Array> & Iterable<Uint8Array> & { destroy?(): unknown };
+  if (typeof iterable?.[Symbol.asyncIterator] !== 'function' && typeof iterable?.[Symbol.iterator] !== 'function') {
+    return undefined;
+  }
+  if (typeof iterable.destroy === 'function') stopper.interrupt = () => void iterable.destroy?.();
+  return copyChunks(iterable, acquire);
 }

@@ -1,6 +1,8 @@
+import type { Readable } from 'node:stream';
 import {
   type BudgetLike,
   type ByteSize,
+  checkBoolean,
   checkFunction,
   checkInteger,
   checkOneOf,
@@ -11,11 +13,15 @@ import {
   memoryError,
   parseBytes,
   type RegionProvider,
+  systemTimers,
 } from '../../core';
-import type { Carrier, Region } from '../../platform';
+import type { Carrier } from '../../platform';
 import { type Chunk, ChunkStore, planArena } from '../arena';
 import { BufferLease, type LeaseHost } from './lease';
-import { copyChunks, type LeaseSource, type PositionedReader, readFile, readWeb } from './sources';
+import { LeaseStream, type Stopper } from './lease-stream';
+import { type LeaseSink, pipeLeases } from './pipe';
+import { type LeaseSource, leasesOf } from './sources';
+import { toReadable, toWebStream } from './streams';
 
 export interface StreamingArenaOptions {
   /** Buffers of the ring. Default 16. They are got when first needed and kept until dispose(). */
@@ -25,7 +31,7 @@ export interface StreamingArenaOptions {
    * that was looked at moves to other addresses, so such a view has length 0 or reads zeros; tens of microseconds.
    */
   readonly onRelease?: 'reuse' | 'detach';
-  readonly provider?: RegionProvider<Region>;
+  readonly provider?: RegionProvider;
   /** As in ArenaOptions. */
   readonly carrier?: Carrier;
   /** Charged for every buffer while the arena holds it. */
@@ -35,8 +41,14 @@ export interface StreamingArenaOptions {
 
 export interface AcquireOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds to wait at most. Default: without end. */
+  /** Milliseconds to wait at most; the process stays alive until then. Default: without end. */
   readonly timeoutMs?: number;
+}
+
+/** Of streams that a StreamingArena makes: how each of its buffers is waited for, and what the stream carries. */
+export interface LeaseStreamOptions extends AcquireOptions {
+  /** False (default): leases, which the consumer releases. True: bytes, each chunk a copy that its reader may keep. */
+  readonly bytes?: boolean;
 }
 
 export interface StreamingArenaStats {
@@ -128,7 +140,7 @@ export class StreamingArena implements Disposable {
       name: this.name,
       bytesOf: (slot) => (this.slots[slot] as Chunk).window(`${this.name}: lease`, 0, this.bufferBytes),
       serialOf: (slot) => (this.closed ? -1 : (this.serials[slot] as number)),
-      give: (slot) => this.give(slot),
+      give: (slot, moved) => this.give(slot, moved),
     };
   }
 
@@ -145,12 +157,17 @@ export class StreamingArena implements Disposable {
   }
 
   /**
-   * A buffer, as soon as there is one; first come, first served. Waiting does not keep the process alive by itself.
+   * A buffer, as soon as there is one; first come, first served. Waiting keeps the process alive until its deadline
+   * (`timeoutMs`), and without one not at all.
    *
    * @throws ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED, ERR_MEMORY_CLOSED; what the budget or the provider throws when no
    *   buffer is in use that could come back
    */
   async acquire(options?: AcquireOptions): Promise<BufferLease> {
+    return await this.acquireFor(options, undefined);
+  }
+
+  private async acquireFor(options: AcquireOptions | undefined, stopper: Stopper | undefined): Promise<BufferLease> {
     const what = 'StreamingArena.acquire';
     this.needOpen('acquire');
     const { timeoutMs, ...given } = checkOptions<AcquireOptions>(what, options, ['signal', 'timeoutMs']);
@@ -161,15 +178,21 @@ export class StreamingArena implements Disposable {
     if (lease !== undefined) return lease;
     if (this.leased === 0) throw this.store.refusal ?? this.exhausted();
     this.waits += 1;
-    return await this.wait(what, signal, limitMs);
+    return await this.wait(what, signal, limitMs, stopper);
   }
 
-  private wait(what: string, signal: AbortSignal | undefined, limitMs: number | undefined): Promise<BufferLease> {
+  private wait(
+    what: string,
+    signal: AbortSignal | undefined,
+    limitMs: number | undefined,
+    stopper: Stopper | undefined,
+  ): Promise<BufferLease> {
     return new Promise<BufferLease>((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
+      let timer: unknown;
       const settle = () => {
         this.waiters.delete(waiter);
-        clearTimeout(timer);
+        if (timer !== undefined) systemTimers.stop(timer);
+        if (stopper !== undefined) stopper.endWait = undefined;
         signal?.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
@@ -185,37 +208,76 @@ export class StreamingArena implements Disposable {
       const onAbort = () => waiter.fail(aborted(what, this.name, signal as AbortSignal));
       signal?.addEventListener('abort', onAbort, { once: true });
       if (limitMs !== undefined) {
-        timer = setTimeout(() => {
+        const onDeadline = () => {
           const text = `${what}: no buffer came back within ${limitMs} ms`;
           waiter.fail(memoryError('ERR_MEMORY_TIMEOUT', text, { source: this.name }));
-        }, limitMs);
+        };
+        timer = systemTimers.start(onDeadline, limitMs, true); // somebody awaits it
       }
+      if (stopper !== undefined) stopper.endWait = () => waiter.fail(aborted(what, this.name, undefined));
       this.waiters.add(waiter);
     });
   }
 
   /**
-   * Reads a source through leased buffers: for `for await`, `Readable.from()` and `ReadableStream.from()`. The consumer
-   * releases each lease; the next read waits for a buffer. A file (FileHandle) and a web byte stream are read straight into
-   * the buffers; other sources are copied once. Leaving the loop early cancels a web stream and gives back what was not handed out.
+   * Reads a source through leased buffers: for `for await`. The consumer releases each lease; the next read waits for a
+   * buffer. A file (FileHandle) and a web byte stream are read straight into the buffers; other sources are copied once.
+   * Leaving the loop early cancels the source and gives back every lease whose bytes nobody has asked for, also those that
+   * a stream around this one (Readable.from) had read ahead.
    *
    * @throws ERR_MEMORY_INVALID_ARGUMENT, and from the iteration what acquire() and the source throw
    */
   stream(source: LeaseSource, options?: AcquireOptions): AsyncGenerator<BufferLease, void> {
-    this.needOpen('stream');
-    const acquire = () => this.acquire(options);
-    const shape = source as Partial<PositionedReader & ReadableStream<Uint8Array> & AsyncIterable<Uint8Array>> | null;
-    if (typeof shape?.read === 'function' && typeof shape[Symbol.asyncIterator] !== 'function') {
-      return readFile(source as PositionedReader, acquire);
-    }
-    if (typeof shape?.getReader === 'function') return readWeb(source as ReadableStream<Uint8Array>, acquire);
-    const iterable = source as AsyncIterable<Uint8Array> & Iterable<Uint8Array>;
-    if (typeof iterable?.[Symbol.asyncIterator] === 'function' || typeof iterable?.[Symbol.iterator] === 'function') {
-      return copyChunks(iterable, acquire);
-    }
+    return this.leasesFrom('stream', source, options);
+  }
+
+  /**
+   * The same as a Node stream: of leases (object mode, one read ahead), or with `bytes` of Buffers, which are copies, for
+   * consumers that know nothing of leases. When it is destroyed what was read ahead is given back.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_CLOSED
+   */
+  readable(source: LeaseSource, options?: LeaseStreamOptions): Readable {
+    const { bytes, waits } = streamOptions('readable', options);
+    return toReadable(this.leasesFrom('readable', source, waits), bytes, this.bufferBytes);
+  }
+
+  /**
+   * The same as a web stream: of leases, or with `bytes` of Uint8Arrays, which are copies, as Response takes them. Nothing
+   * is read before it is asked for, and cancel() cancels the source.
+   *
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_CLOSED
+   */
+  webStream(source: LeaseSource, options: LeaseStreamOptions & { readonly bytes: true }): ReadableStream<Uint8Array>;
+  webStream(source: LeaseSource, options?: AcquireOptions & { readonly bytes?: false }): ReadableStream<BufferLease>;
+  webStream(source: LeaseSource, options?: LeaseStreamOptions): ReadableStream<Uint8Array | BufferLease> {
+    const { bytes, waits } = streamOptions('webStream', options);
+    return toWebStream(this.leasesFrom('webStream', source, waits), bytes);
+  }
+
+  /**
+   * Writes a source into a stream without copying out of the buffers, and ends it. Each buffer is given back when the
+   * destination has called back for it, or its write's promise has settled. Files, sockets, responses, zlib and ciphers are
+   * done with the bytes then; a destination that passes on what it got (PassThrough, an identity TransformStream) is not:
+   * give that one `readable(source, { bytes: true })`.
+   *
+   * When one side fails the other one is ended by the same error.
+   *
+   * @returns the bytes written
+   * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_CLOSED; what the source, the destination and acquire() throw
+   */
+  async pipeTo(source: LeaseSource, destination: LeaseSink, options?: AcquireOptions): Promise<number> {
+    return await pipeLeases('StreamingArena.pipeTo', () => this.leasesFrom('pipeTo', source, options), destination);
+  }
+
+  private leasesFrom(method: string, source: LeaseSource, options: AcquireOptions | undefined): LeaseStream {
+    this.needOpen(method);
+    const stopper: Stopper = { stopped: false };
+    const inner = leasesOf(source, () => this.acquireFor(options, stopper), stopper);
+    if (inner !== undefined) return new LeaseStream(inner, stopper);
     throw memoryError(
       'ERR_MEMORY_INVALID_ARGUMENT',
-      `StreamingArena.stream: source must be a file, a stream or an iterable of bytes, got ${describe(source)}`,
+      `StreamingArena.${method}: source must be a file, a stream or an iterable of bytes, got ${describe(source)}`,
     );
   }
 
@@ -343,8 +405,8 @@ export class StreamingArena implements Disposable {
     }
   }
 
-  private give(slot: number): void {
-    if (this.detaches) (this.slots[slot] as Chunk).moveAway();
+  private give(slot: number, moved: boolean): void {
+    if (this.detaches || moved) (this.slots[slot] as Chunk).moveAway();
     this.serials[slot] = (this.serials[slot] as number) + 1;
     this.leased -= 1;
     this.releases += 1;
@@ -370,6 +432,15 @@ export class StreamingArena implements Disposable {
   }
 }
 
-function aborted(what: string, source: string, signal: AbortSignal): Error {
-  return memoryError('ERR_MEMORY_ABORTED', `${what} was aborted`, { source, cause: signal.reason });
+function aborted(what: string, source: string, signal: AbortSignal | undefined): Error {
+  return memoryError('ERR_MEMORY_ABORTED', `${what} was aborted`, { source, cause: signal?.reason });
+}
+
+function streamOptions(
+  method: string,
+  options: LeaseStreamOptions | undefined,
+): { readonly bytes: boolean; readonly waits: AcquireOptions } {
+  const what = `StreamingArena.${method}`;
+  const { bytes = false, ...waits } = checkOptions<LeaseStreamOptions>(what, options, ['signal', 'timeoutMs', 'bytes']);
+  return { bytes: checkBoolean(`${what}: bytes`, bytes), waits };
 }

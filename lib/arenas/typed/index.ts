@@ -1,2 +1,3 @@
 export type { PlacedLayout, RecordFields, RecordInit, RecordLayout } from './layout';
-export { type ArenaRecord, type DisposalHook, RecordSlice, TypedArena, type TypedArenaOptions } from './typed-arena';
+export { type ArenaRecord, RecordSlice } from './slice';
+export { type DisposalHook, TypedArena, type TypedArenaOptions } from './typed-arena';

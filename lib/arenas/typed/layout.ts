@@ -2,8 +2,10 @@ import { checkInteger, checkOneOf, checkString, describe, memoryError } from '..
 
 /** Kinds of one value: integers, floats, 64-bit integers as bigint, and true or false in a byte. */
 export const SCALARS = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'f64', 'u64', 'i64', 'bool'] as const;
+/** One of {@link SCALARS}. */
 export type Scalar = (typeof SCALARS)[number];
 
+/** Bytes of each kind, which are its alignment too. */
 export const SCALAR_BYTES: Readonly<Record<Scalar, number>> = Object.freeze({
   u8: 1,
   i8: 1,
@@ -20,17 +22,22 @@ export const SCALAR_BYTES: Readonly<Record<Scalar, number>> = Object.freeze({
 
 /** A fixed number of values of one kind. */
 export interface ArrayField {
+  /** Of what. */
   readonly array: Scalar;
+  /** How many, 1 and more. What alloc() does not give is zero. */
   readonly length: number;
 }
 /** Text of at most so many bytes of UTF-8. */
 export interface StringField {
+  /** Bytes, 1 and more; 4 bytes are added for the length. */
   readonly string: number;
 }
 /** A record inside the record. */
 export interface RecordField {
+  /** Its fields; 16 levels at most. */
   readonly record: RecordLayout;
 }
+/** What a field can be. */
 export type Field = Scalar | ArrayField | StringField | RecordField;
 
 /** The fields of a record in their order, by name. Memory is laid out as a C compiler does: each field at its alignment. */
@@ -81,32 +88,51 @@ export type RecordInit<L extends RecordLayout> = { readonly [K in keyof L]?: Fie
 export interface PlacedField {
   readonly name: string;
   readonly field: Field;
+  /** Bytes from the record's begin. */
   readonly offset: number;
+  /** The layout inside, for a record. */
   readonly nested: PlacedLayout | undefined;
 }
 
 /** A layout with places. Sizes are bytes. */
 export interface PlacedLayout {
+  /** In their order. */
   readonly fields: readonly PlacedField[];
+  /** Of a record, a multiple of `alignment`. */
   readonly byteLength: number;
+  /** That of the field with the largest. */
   readonly alignment: number;
 }
 
-// A record has properties of its own by these names, and inner ones that end in $.
+// A record has properties of its own by these names; those that end in $ are kept for later.
 const RESERVED = ['offset', 'byteLength', 'valid', 'moveTo', 'toJSON', 'assign', 'constructor', '__proto__'];
 const MOST_BYTES = 2 ** 24;
 
+/** What a layout lies in: the names on the way to it, and the layouts around it. */
+interface Nesting {
+  readonly path: readonly string[];
+  readonly around: readonly object[];
+}
+const TOP: Nesting = Object.freeze({ path: [], around: [] });
+
 /** Lays a record out. @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
-export function placeLayout(where: string, layout: unknown, depth: number = 0): PlacedLayout {
+export function placeLayout(where: string, layout: unknown, { path, around }: Nesting = TOP): PlacedLayout {
+  const here = path.length === 0 ? where : `${where}: field ${describe(path.join('.'))}`;
   if (typeof layout !== 'object' || layout === null || Array.isArray(layout)) {
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a layout must be an object, got ${describe(layout)}`);
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${here}: a layout must be an object, got ${describe(layout)}`);
   }
-  if (depth > 16) throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: records nest at most 16 deep`);
+  if (around.includes(layout)) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${here}: the layout contains itself`, {
+      hint: "Records refer to each other by offset: a 'u32' or 'f64' field for record.offset.",
+    });
+  }
+  if (path.length > 16) throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${here}: records nest at most 16 deep`);
   const fields: PlacedField[] = [];
   let end = 0;
   let alignment = 1;
   for (const [name, field] of Object.entries(layout)) {
-    const what = `${where}: field ${describe(name)}`;
+    const inner = { path: [...path, name], around: [...around, layout] };
+    const what = `${where}: field ${describe(inner.path.join('.'))}`;
     checkString(what, name, 200);
     if (RESERVED.includes(name) || name.endsWith('$')) {
       throw memoryError(
@@ -114,7 +140,7 @@ export function placeLayout(where: string, layout: unknown, depth: number = 0): 
         `${what} cannot have this name: records have a property so named`,
       );
     }
-    const { copy, nested, byteLength, align } = placeField(what, field, depth);
+    const { copy, nested, byteLength, align } = placeField(where, what, field, inner);
     const offset = Math.ceil(end / align) * align;
     fields.push(Object.freeze({ name, field: copy, offset, nested }));
     end = offset + byteLength;
@@ -129,9 +155,10 @@ export function placeLayout(where: string, layout: unknown, depth: number = 0): 
 }
 
 function placeField(
+  where: string,
   what: string,
   given: unknown,
-  depth: number,
+  nesting: Nesting,
 ): { copy: Field; nested: PlacedLayout | undefined; byteLength: number; align: number } {
   if (typeof given === 'string') {
     const copy = checkOneOf(what, given, SCALARS);
@@ -149,7 +176,7 @@ function placeField(
     return { copy: { string: capacity }, nested: undefined, byteLength: 4 + capacity, align: 4 };
   }
   if (record !== undefined) {
-    const nested = placeLayout(what, record, depth + 1);
+    const nested = placeLayout(where, record, nesting);
     return { copy: { record }, nested, byteLength: nested.byteLength, align: nested.alignment };
   }
   throw memoryError(

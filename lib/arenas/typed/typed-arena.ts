@@ -1,23 +1,21 @@
 import { FAST_LIMIT } from '../../allocators';
 import { checkBoolean, checkFunction, checkInteger, checkOptions, memoryError } from '../../core';
-import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats } from '../arena';
-import { ChunkViews, makeRecordClass, type RecordBase, type RecordClass, type RecordHost } from './accessors';
-import { type PlacedLayout, placeLayout, type RecordFields, type RecordInit, type RecordLayout } from './layout';
+import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats, type Chunk } from '../arena';
+import { makeRecordClass, type RecordClass } from './accessors';
+import { runHook } from './hooks';
+import { type PlacedLayout, placeLayout, type RecordInit, type RecordLayout } from './layout';
+import type { RecordBase, RecordHost } from './record';
+import { INSPECT, shown } from './shown';
+import { type ArenaRecord, RecordSlice } from './slice';
+import { ChunkViews } from './views';
 
-/** A record of a layout: its fields as properties, and where it lies. */
-export type ArenaRecord<L extends RecordLayout> = RecordFields<L> & {
-  readonly offset: number;
-  readonly byteLength: number;
-  /** False once the arena was reset or disposed; reading a field throws ERR_MEMORY_STALE_HANDLE then. */
-  readonly valid: boolean;
-  /** Shows another record through this object, without garbage. */
-  moveTo(offset: number): ArenaRecord<L>;
-  toJSON(): Record<string, unknown>;
-};
-
-/** What runs for a record when its arena is reset or disposed. The record can still be read; its arena allocates nothing. */
+/**
+ * What runs for a record when its arena is reset or disposed. The record can still be read; its arena allocates nothing.
+ * It may not be async: a promise is refused with ERR_MEMORY_INVALID_ARGUMENT after all hooks ran and the memory is gone.
+ */
 export type DisposalHook<L extends RecordLayout> = (record: ArenaRecord<L>) => void;
 
+/** Options of {@link TypedArena}: those of an {@link Arena}, and of its records. */
 export interface TypedArenaOptions<L extends RecordLayout = RecordLayout> extends ArenaOptions {
   /** Records in the first chunk. Default 64; give either this or `chunkBytes`. */
   readonly chunkRecords?: number;
@@ -25,31 +23,6 @@ export interface TypedArenaOptions<L extends RecordLayout = RecordLayout> extend
   readonly onDispose?: DisposalHook<L>;
   /** Whether records begin as zeros. Default true; with false what is not given at alloc() is what was there before. */
   readonly zero?: boolean;
-}
-
-/** Records one after the other in one piece of memory. */
-export class RecordSlice<L extends RecordLayout> implements Iterable<ArenaRecord<L>> {
-  readonly length: number;
-  readonly offset: number;
-  private readonly stride: number;
-  private readonly make: (offset: number) => ArenaRecord<L>;
-
-  /** Not for users: allocSlice() makes it. */
-  constructor(offset: number, length: number, stride: number, make: (offset: number) => ArenaRecord<L>) {
-    this.offset = offset;
-    this.length = length;
-    this.stride = stride;
-    this.make = make;
-  }
-
-  /** @throws ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_STALE_HANDLE */
-  at(index: number): ArenaRecord<L> {
-    return this.make(this.offset + checkInteger('RecordSlice.at: index', index, 0, this.length - 1) * this.stride);
-  }
-
-  *[Symbol.iterator](): Iterator<ArenaRecord<L>> {
-    for (let index = 0; index < this.length; index += 1) yield this.at(index);
-  }
 }
 
 /**
@@ -60,6 +33,7 @@ export class RecordSlice<L extends RecordLayout> implements Iterable<ArenaRecord
  * field gives a view, which knows no generation: see `onReset`.
  */
 export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<ArenaRecord<L>> {
+  /** Where each field lies, in bytes. */
   readonly layout: PlacedLayout;
   private readonly arena: Arena;
   private readonly RecordClass: RecordClass;
@@ -94,7 +68,12 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     const { alignment } = this.layout;
     this.arena = new Arena({ name: 'typed-arena', alignment, ...given, chunkBytes });
     this.RecordClass = makeRecordClass(this.layout);
-    this.host = { name: this.arena.name, stamp: 0, locate: (offset) => this.locate(offset) };
+    this.host = {
+      name: this.arena.name,
+      stamp: 0,
+      locate: (offset) => this.locate(offset),
+      reopen: (at) => this.reopen(at),
+    };
   }
 
   /** Chunks of 256 records and more, no counters. */
@@ -110,22 +89,27 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     return new TypedArena(layout, { chunkRecords: 16, onReset: 'detach', ...more });
   }
 
+  /** Counts the resets: records of another generation are stale. */
   get generation(): number {
     return this.arena.generation;
   }
+  /** True after dispose(). */
   get disposed(): boolean {
     return this.arena.disposed;
   }
+  /** Bytes from the begin of each chunk in use to its last record's end. */
   get usedBytes(): number {
     return this.arena.usedBytes;
   }
+  /** `limitBytes`, or null without one. */
   get capacityBytes(): number | null {
     return this.arena.capacityBytes;
   }
+  /** As Arena.stats, good also after dispose(). Records of a slice count as one allocation. */
   stats(): ArenaStats {
     return this.arena.stats();
   }
-  /** As Arena.trim. */
+  /** Gives chunks without records back, all but `keepBytes`. @returns the bytes given back @throws as Arena.trim */
   trim(keepBytes: number = 0): number {
     this.needQuiet('trim');
     return this.arena.trim(keepBytes);
@@ -141,14 +125,20 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
   alloc(init?: RecordInit<L>, hook?: DisposalHook<L>): ArenaRecord<L> {
     this.needQuiet('alloc');
     if (hook !== undefined) checkFunction('TypedArena.alloc: hook', hook);
-    const offset = this.arena.allocate(this.layout.byteLength, this.layout.alignment);
+    const { byteLength, alignment } = this.layout;
+    const offset = this.arena.allocate(byteLength, alignment);
+    const { level } = this.arena;
+    const { stamp } = this.host;
     try {
       const record = this.fresh(offset, 1);
       if (init !== undefined) this.RecordClass.fill(record as unknown as RecordBase, init);
       if (hook !== undefined) this.hooks.push({ record, hook });
       return record;
     } catch (error) {
-      this.arena.undo();
+      // A getter of `init` may have made records meanwhile, or have reset the arena.
+      if (stamp !== this.host.stamp) throw error;
+      if (this.arena.level === level) this.arena.undo();
+      else this.arena.deallocate(offset, byteLength);
       throw error;
     }
   }
@@ -243,6 +233,7 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     this.end(() => this.arena.dispose());
   }
 
+  /** The same as `using`. @throws as reset(), and as Arena.dispose */
   dispose(): void {
     this[Symbol.dispose]();
   }
@@ -274,7 +265,7 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     if (this.arena.disposed || (hooks.length === 0 && onDispose === undefined)) return errors;
     const run = (hook: DisposalHook<L>, record: ArenaRecord<L>) => {
       try {
-        hook(record);
+        runHook(this.arena.name, hook, record);
       } catch (error) {
         errors.push(error);
       }
@@ -322,7 +313,22 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
       });
     }
     const { chunk } = block;
-    return { views: this.viewsOf(chunk.buffer as ArrayBuffer), at: offset - chunk.base };
+    return { views: this.viewsIn(chunk), at: offset - chunk.base };
+  }
+
+  private reopen(offset: number): ChunkViews {
+    const block = this.arena.blockOf(offset);
+    if (block !== undefined) return this.viewsIn(block.chunk);
+    throw memoryError('ERR_MEMORY_STALE_HANDLE', `${this.arena.name}: the record at offset ${offset} is gone`, {
+      source: this.arena.name,
+    });
+  }
+
+  private viewsIn(chunk: Chunk): ChunkViews {
+    if (chunk.buffer === null || chunk.buffer.byteLength === 0) {
+      chunk.window(this.arena.name, 0, this.layout.byteLength); // somebody transferred the buffer; the pages are here
+    }
+    return this.viewsOf(chunk.buffer as ArrayBuffer);
   }
 
   private viewsOf(buffer: ArrayBuffer | SharedArrayBuffer): ChunkViews {
@@ -335,6 +341,12 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     this.lastBuffer = buffer;
     this.lastViews = views;
     return views;
+  }
+
+  [INSPECT](): object {
+    const { name, generation, usedBytes, capacityBytes, disposed } = this.arena;
+    const fields = this.RecordClass.fieldNames;
+    return shown('TypedArena', { name, fields, generation, usedBytes, capacityBytes, disposed });
   }
 
   private needQuiet(method: string): void {

@@ -20,7 +20,7 @@ const LONGEST_LOOK_MS = 16;
 
 /**
  * Those of one member who wait, by priority and arrival. What other members give back is found by looking, at first every
- * millisecond, later every sixteenth; what this member gives back is found at once. Keeps no process alive.
+ * millisecond, later every sixteenth; what this member gives back is found at once. Keeps no process alive but for who has a deadline.
  */
 export class SharedQueue {
   private readonly queue = new WaiterQueue<SharedWaiter>();
@@ -65,7 +65,7 @@ export class SharedQueue {
       this.queue.push(waiter);
       signal?.addEventListener('abort', onAbort, { once: true });
       if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => this.refuse(waiter, request.timedOut()), deadlineMs);
+        timer = this.timers.start(() => this.refuse(waiter, request.timedOut()), deadlineMs, true);
       }
       if (this.queue.peek() === waiter) this.serve();
       else this.lookLater();

@@ -308,7 +308,7 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
   /**
    * Waits for the bytes. Members are served in the order in which they began to wait, and within a member by priority and
    * arrival; a large request is not overtaken by small ones. Finds what others give back within 16 ms, and a dead member's
-   * share a tenth of a second later. Does not keep the process alive.
+   * share a tenth of a second later. Keeps the process alive until the deadline, and without one not at all.
    *
    * @throws ERR_MEMORY_TOO_LARGE at once for more than the limit, ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED, ERR_MEMORY_CLOSED
    *   when this member closes meanwhile

@@ -1,20 +1,21 @@
 import { statSync } from 'node:fs';
 import { nearest } from '../../core';
-import { CONFIG_FIELDS, type ConfigPath, type ConfigPreset, MemoryConfig } from '../../system';
+import { CONFIG_FIELDS, type ConfigPath, MemoryConfig } from '../../system';
 import type { Arguments } from '../args';
 import { UsageError } from '../errors';
 import { type Surroundings, viewOf } from '../output';
+import { printable } from './printable';
 import { renderConfig, renderExplanation } from './render';
+
+const FILE_VARIABLE = 'NEBULA_MEMORY_CONFIG';
+const PRESET_VARIABLE = 'NEBULA_MEMORY_PRESET';
 
 /** `nebula-memory config`: every value, or one of them explained. @returns the exit code */
 export function config(args: Arguments, around: Surroundings): number {
   const explained = args.explain === null ? null : readPath(args.explain);
-  // A file that was typed is stronger than one that a variable names.
-  const env = args.configFile === null ? around.env : { ...around.env, NEBULA_MEMORY_CONFIG: undefined };
   const loaded = MemoryConfig.load({
-    env,
+    env: environmentOf(args, around),
     ...(args.configFile === null ? {} : { file: existing(args.configFile) }),
-    ...(args.preset === null ? {} : { preset: args.preset as ConfigPreset }),
   });
   if (args.json) {
     const { configJson } = require('./json') as typeof import('./json');
@@ -26,6 +27,14 @@ export function config(args: Arguments, around: Surroundings): number {
   return 0;
 }
 
+/** A file and a preset that were typed are stronger than those that a variable or a file names. */
+function environmentOf({ configFile, preset }: Arguments, { env }: Surroundings): Surroundings['env'] {
+  const typed = [...(configFile === null ? [] : [FILE_VARIABLE]), ...(preset === null ? [] : [PRESET_VARIABLE])];
+  // In any case: that of names does not matter on Windows.
+  const others = Object.entries(env).filter(([name]) => !typed.includes(name.toUpperCase()));
+  return { ...Object.fromEntries(others), ...(preset === null ? {} : { [PRESET_VARIABLE]: preset }) };
+}
+
 /** A field by its path or by its variable. */
 function readPath(word: string): ConfigPath {
   const found = CONFIG_FIELDS.find(({ path, env }) => path === word || env === word);
@@ -33,13 +42,15 @@ function readPath(word: string): ConfigPath {
   const names = CONFIG_FIELDS.flatMap(({ path, env, name }) => [path, name, env]);
   const guess = nearest(word, names);
   const path = CONFIG_FIELDS.find((field) => [field.path, field.name, field.env].includes(guess ?? ''))?.path;
-  const shown = word.slice(0, 60).replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
-  throw new UsageError(`unknown field '${shown}'${path === undefined ? '.' : `; did you mean '${path}'?`}`, 'config');
+  throw new UsageError(
+    `unknown field '${printable(word.slice(0, 60))}'${path === undefined ? '.' : `; did you mean '${path}'?`}`,
+    'config',
+  );
 }
 
 function existing(file: string): string {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) {
-    throw new UsageError(`there is no file '${file}'.`, 'config');
+    throw new UsageError(`there is no file '${printable(file)}'.`, 'config');
   }
   return file;
 }

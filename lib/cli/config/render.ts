@@ -13,6 +13,7 @@ import { fields, indent, inner, paragraph, section, stack } from '../render/layo
 import { type Column, table } from '../render/table';
 import { type Rich, span, wrap } from '../render/text';
 import type { View } from '../render/view';
+import { printable } from './printable';
 
 const COLUMNS: readonly Column[] = [
   { title: 'field' },
@@ -32,7 +33,7 @@ export function renderConfig(config: MemoryConfig, view: View): string {
 }
 
 function title({ preset, file }: MemoryConfig): Rich {
-  const read = file === null ? 'no file' : file;
+  const read = file === null ? 'no file' : printable(file);
   return [span('Configuration', 'strong'), `  ${preset === null ? 'no preset' : `preset ${preset}`}, ${read}`];
 }
 

@@ -84,12 +84,14 @@ export const LIMIT_CHECKS: readonly Check[] = [
   {
     id: 'cgroup-version',
     title: 'Control group version',
-    run({ limits: { cgroups }, host }) {
+    run({ limits: { cgroups }, pressure, host }) {
       if (host.platform !== 'linux') return null;
       if (cgroups.length === 0) return info('no memory control group is visible: only the machine and rlimits count');
       if (cgroups.some(({ version }) => version === 1)) {
         const fix = 'Boot with systemd.unified_cgroup_hierarchy=1 for version 2.';
-        return info('memory is limited by version 1: no memory.high, no pressure by group', fix);
+        // A hybrid machine limits by version 1 and counts pressure by version 2 all the same.
+        const byGroup = pressure.cgroup === null ? 'no pressure by group' : 'pressure by group comes from version 2';
+        return info(`memory is limited by version 1: no memory.high, ${byGroup}`, fix);
       }
       return ok('version 2');
     },

@@ -1,6 +1,6 @@
 import { diffLeaks, parseLeakReport } from '../../tracking';
 import type { Arguments } from '../args';
-import { readUserFile } from '../files';
+import { nameOfFile, readUserFile } from '../files';
 import { readHost } from '../host';
 import { toReport } from '../json';
 import { type Surroundings, viewOf } from '../output';
@@ -12,8 +12,8 @@ const EXIT_GROWN = 3;
 /** `nebula-memory leaks diff BEFORE AFTER`. @returns the exit code: 3 when a place holds more than before */
 export function leaks(args: Arguments, around: Surroundings): number {
   const [beforeFile = '', afterFile = ''] = args.files;
-  const before = parseLeakReport(readUserFile(beforeFile, 'leaks'), beforeFile);
-  const after = parseLeakReport(readUserFile(afterFile, 'leaks'), afterFile);
+  const before = parseLeakReport(readUserFile(beforeFile, 'leaks'), nameOfFile(beforeFile));
+  const after = parseLeakReport(readUserFile(afterFile, 'leaks'), nameOfFile(afterFile));
   const compared: ComparedLeaks = { before, after, diff: diffLeaks(before, after) };
   if (args.json) around.stdout.write(leaksJson(compared));
   else around.stdout.write(renderLeakDiff(compared, viewOf(args, around)));

@@ -11,6 +11,8 @@ export interface Replay {
   readonly file: string;
   readonly log: EventLog;
   readonly chosen: Chosen;
+  /** Why the counters cannot come out as recorded; null where they can. */
+  readonly incomparable: string | null;
   readonly result: ReplayResult;
 }
 
@@ -25,6 +27,13 @@ const ROWS = [
 ] as const;
 const BYTES: ReadonlySet<string> = new Set(['used', 'peak']);
 const TOP_LEAKS = 10;
+/** Below it one run tells of the compiler, not of the allocator. */
+export const LEAST_TIMED = 5000;
+
+/** Whether the time an operation says anything. */
+export function isTimed({ operations, nanosecondsPerOperation }: ReplayResult): boolean {
+  return operations >= LEAST_TIMED && nanosecondsPerOperation !== null;
+}
 
 export function renderReplay(replay: Replay, view: View): string {
   return stack([
@@ -50,7 +59,7 @@ function title({ file, chosen }: Replay, view: View): string[] {
   );
 }
 
-function counters({ result: { recorded, replayed, differences } }: Replay, view: View): string[] {
+function counters({ result: { recorded, replayed, differences, uncounted } }: Replay, view: View): string[] {
   const show = (key: string, value: number): string => (BYTES.has(key) ? size(view, value) : String(value));
   const right = 'right' as const;
   const cols = [
@@ -62,6 +71,7 @@ function counters({ result: { recorded, replayed, differences } }: Replay, view:
   const rows = ROWS.map(([key, label]) => {
     const own = show(key, replayed[key]);
     if (recorded === null) return [label, own];
+    if (uncounted.includes(key)) return [label, span('not counted', 'dim'), own, ''];
     const differs = differences.includes(key);
     return [label, show(key, recorded[key]), own, span(differs ? 'differs' : 'same', differs ? 'warn' : 'dim')];
   });
@@ -71,7 +81,8 @@ function counters({ result: { recorded, replayed, differences } }: Replay, view:
 function facts({ log, result }: Replay, view: View): string[] {
   const { summary } = log;
   const { operations, nanosecondsPerOperation, newFailures, newSuccesses, refusedFrees, firstRefusal } = result;
-  const time = nanosecondsPerOperation === null ? 'none' : `${nanosecondsPerOperation.toFixed(1)} ns an operation`;
+  const played = count(operations, 'operation');
+  const time = isTimed(result) ? `${nanosecondsPerOperation?.toFixed(1)} ns an operation, ${played}` : null;
   const odd: readonly (readonly [number, string, string])[] = [
     [summary.unknownFrees, 'unknown frees', 'of pointers that were not live; left out'],
     [summary.wrongSizes, 'wrong sizes', 'frees with another size than the allocation'],
@@ -81,7 +92,7 @@ function facts({ log, result }: Replay, view: View): string[] {
     [refusedFrees, 'refused frees', firstRefusal ?? ''],
   ];
   const rows: Field[] = [
-    { label: 'time', value: `${time}, ${count(operations, 'operation')}` },
+    time === null ? { label: 'played', value: played } : { label: 'time', value: time },
     { label: 'threads', value: String(summary.threads) },
     {
       label: 'asked for',
@@ -103,12 +114,15 @@ function leaks({ log: { summary } }: Replay, view: View): string[] {
   return section(view, 'Leaks', [...indent(table(inner(view), cols, rows)), ...more], aside);
 }
 
-function verdict({ log, result }: Replay, view: View): string[] {
+function verdict({ log, result, incomparable }: Replay, view: View): string[] {
   if (result.recorded === null) {
     return view.quiet ? [] : wrap(view, span('The log holds no recorded counters to compare with.', 'dim'), view.width);
   }
   const { differences } = result;
   if (differences.length === 0) return wrap(view, span('Every counter came out as recorded.', 'good'), view.width);
+  if (incomparable !== null) {
+    return wrap(view, span(`Not to be compared (${differences.join(', ')}): ${incomparable}.`, 'dim'), view.width);
+  }
   const recordedWith = log.recordedWith?.className ?? '';
   const on = recordedWith === '' ? '' : ` It was recorded on ${recordedWith}.`;
   return wrap(view, span(`Different: ${differences.join(', ')}.${on}`, 'warn'), view.width);

@@ -3,7 +3,7 @@ import type { Allocator, ByteSize, RegionProvider } from '../../core';
 import type { Region } from '../../platform';
 
 /** Where an allocator's memory comes from: a provider, the name of one that the factory knows, or a description of one. */
-export type ProviderChoice = RegionProvider<Region> | string | ProviderDescription;
+export type ProviderChoice = RegionProvider | string | ProviderDescription;
 
 export interface ProviderDescription {
   /** `page`, `hugePage`, `numa`, `shared`, `file`, or a kind that was defined. */

@@ -12,6 +12,7 @@ import {
   parseBytes,
   parseDuration,
 } from '../../core';
+import { readable } from '../readable';
 import { checkStage, type PressureStage, rankOf, STAGES } from '../scale';
 import type { SourceStatus } from '../sources';
 
@@ -142,6 +143,10 @@ const USED: Readonly<Record<ActionKind, readonly (typeof KEYS)[number][]>> = {
 
 /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function checkAction(where: string, action: PressureAction): CheckedAction {
+  return readable(`${where}: the action`, () => readAction(where, action));
+}
+
+function readAction(where: string, action: PressureAction): CheckedAction {
   const kind = checkOneOf(`${where}: kind`, (action as Partial<PressureAction> | null | undefined)?.kind, KINDS);
   const given: Given = checkOptions<Given>(`${where} (${kind})`, action as Given, USED[kind]);
   const base = {
@@ -195,7 +200,7 @@ function reclaimableOf(where: string, kind: ActionKind, target: TrimsMemory & Sh
 }
 
 function cachedBytesOf(target: TrimsMemory): number | null {
-  const bytes: unknown = typeof target.stats === 'function' ? target.stats().cachedBytes : null;
+  const bytes: unknown = typeof target.stats === 'function' ? target.stats()?.cachedBytes : null;
   return typeof bytes === 'number' ? bytes : null;
 }
 

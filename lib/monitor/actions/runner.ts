@@ -16,6 +16,7 @@ export interface RunnerHost {
   readonly settings: Readonly<RunnerSettings>;
   readonly journal: Journal;
   nowMs(): number;
+  level(): PressureLevel;
   /** False once the monitor was stopped, maybe by the action that just ran. */
   isActive(): boolean;
   /** A step is about to be done. */
@@ -62,8 +63,11 @@ export class ActionRunner {
   }
 
   remove(action: CheckedAction): void {
-    if (this.slots.get(action.name)?.action === action) this.slots.delete(action.name);
+    const slot = this.slots.get(action.name);
+    if (slot?.action !== action) return;
+    this.slots.delete(action.name);
     this.updateLimit();
+    if (slot.isDenying) this.lifted(slot, this.host.level(), 'the action was removed');
   }
 
   /** True while an answer is awaited whose time is not up. */
@@ -86,13 +90,22 @@ export class ActionRunner {
     return asked;
   }
 
-  /** The monitor stops: nothing is denied any more. What is awaited may still answer. */
-  stop(): void {
-    for (const slot of this.slots.values()) {
-      slot.isDenying = false;
-      slot.lastMs = null;
-    }
+  /**
+   * The monitor stops: nothing is denied any more. What is awaited may still answer, and each keeps its pace.
+   *
+   * @returns what tells of it
+   */
+  stop(): () => void {
+    const denying = [...this.slots.values()].filter(({ isDenying }) => isDenying);
+    for (const slot of denying) slot.isDenying = false;
     this.updateLimit();
+    return () => {
+      for (const slot of denying) this.lifted(slot, 'none', 'the monitor was stopped');
+    };
+  }
+
+  private lifted(slot: Slot, level: PressureLevel, reason: string): void {
+    if (!this.host.settings.dryRun) this.note(slot, 'allowing', { ...NO_BYTES, level, reason });
   }
 
   private isOverdue(slot: Slot): boolean {
@@ -150,7 +163,7 @@ export class ActionRunner {
       const reclaimableBytes = action.reclaimableBytes === null ? null : sizeOf(action.reclaimableBytes());
       const askedBytes = reclaimableBytes === null ? null : this.stepOf(action, reclaimableBytes, level);
       facts = { level, reason, reclaimableBytes, askedBytes };
-      if (askedBytes === 0) return false;
+      if (askedBytes === 0 || !this.isThere(slot)) return false;
       slot.lastMs = this.host.nowMs();
       if (this.host.settings.dryRun) {
         this.note(slot, 'dryRun', facts);
@@ -158,6 +171,7 @@ export class ActionRunner {
       }
       this.host.acting();
       before = measured(action);
+      if (!this.isThere(slot)) return false;
       const keepBytes = reclaimableBytes === null ? action.keepBytes : reclaimableBytes - (askedBytes ?? 0);
       const answer = action.step(askedBytes, keepBytes, context);
       if (isThenable(answer)) this.await(slot, answer, facts, before);
@@ -169,6 +183,11 @@ export class ActionRunner {
     return true;
   }
 
+  /** What is asked of its size may have stopped the monitor, or removed the action. */
+  private isThere(slot: Slot): boolean {
+    return this.host.isActive() && this.slots.get(slot.action.name) === slot;
+  }
+
   private stepOf(action: CheckedAction, reclaimableBytes: number, level: PressureLevel): number {
     const general = ratioAt(this.host.settings.stepRatio, level, DEFAULT_STEP_RATIO);
     const ratio = action.stepRatio === null ? general : ratioAt(action.stepRatio, level, general);
@@ -176,6 +195,8 @@ export class ActionRunner {
   }
 
   private await(slot: Slot, answer: PromiseLike<unknown>, facts: Facts, before: number | null): void {
+    // Promise.resolve: a thenable that answers twice, or at once, is tamed. It may throw.
+    const promise = Promise.resolve(answer);
     slot.askedAtMs = this.host.nowMs();
     this.note(slot, 'asked', facts);
     const end = (work: () => void): void => {
@@ -185,11 +206,12 @@ export class ActionRunner {
       if (!wasOverdue) this.host.settled();
       work();
     };
-    // Promise.resolve: a thenable that answers twice, or at once, is tamed.
-    Promise.resolve(answer).then(
+    promise.then(
       (value) => {
         const outcome = slot.overdue ? 'late' : 'done';
-        end(() => this.answered(slot, value, facts, before, outcome));
+        // Meanwhile others may have freed or taken what this target has: what it says itself is nearer, where it says so.
+        const isSaid = Number.isFinite(value) && slot.action.measure === null;
+        end(() => this.answered(slot, value, facts, isSaid ? null : before, outcome));
       },
       (error) => end(() => this.broke(slot, error, facts)),
     );
@@ -238,5 +260,7 @@ function measured({ measure, reclaimableBytes }: CheckedAction): number | null {
 
 /** @returns what it says, 0 where that is no size */
 function sizeOf(bytes: unknown): number {
-  return typeof bytes === 'number' && Number.isFinite(bytes) && bytes > 0 ? Math.floor(bytes) : 0;
+  return typeof bytes === 'number' && Number.isFinite(bytes) && bytes > 0
+    ? Math.min(Math.floor(bytes), Number.MAX_SAFE_INTEGER)
+    : 0;
 }

@@ -16,6 +16,8 @@ export interface BudgetSourceOptions {
   readonly thresholds?: PressureThresholds;
 }
 
+const LONGEST_NAME = 220;
+
 /** A budget's use against its limit. */
 export class BudgetSource implements PressureSource {
   readonly name: string;
@@ -24,17 +26,20 @@ export class BudgetSource implements PressureSource {
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT */
   constructor(budget: BudgetUsage, options?: BudgetSourceOptions) {
-    const shape = budget as Partial<BudgetUsage> | null | undefined;
-    if (typeof shape?.usedBytes !== 'number' || typeof shape.limitBytes !== 'number') {
+    if (!isBudget(budget)) {
       throw memoryError(
         'ERR_MEMORY_INVALID_ARGUMENT',
         `BudgetSource: a budget must have usedBytes and limitBytes, got ${describe(budget)}`,
       );
     }
     const given = checkOptions('BudgetSource', options, ['name', 'thresholds']);
-    this.name = checkString('BudgetSource: name', given.name ?? `budget ${String(budget.name)}`, 220);
+    this.name = checkString('BudgetSource: name', given.name ?? `budget ${nameOf(budget)}`, LONGEST_NAME);
     this.gauge = new PressureGauge('BudgetSource', given.thresholds);
     this.budget = budget;
+  }
+
+  stop(): void {
+    this.gauge.reset();
   }
 
   read(): SourceReading {
@@ -42,5 +47,26 @@ export class BudgetSource implements PressureSource {
     const value = usedBytes / limitBytes;
     if (!(limitBytes > 0 && value >= 0)) throw unavailable(`it tells ${usedBytes} of ${limitBytes} bytes`);
     return { level: this.gauge.update(value), value, detail: `${value.toFixed(2)} of ${limitBytes} bytes` };
+  }
+}
+
+function isBudget(budget: unknown): boolean {
+  try {
+    const { usedBytes, limitBytes } = (budget ?? {}) as Partial<BudgetUsage>;
+    return typeof usedBytes === 'number' && typeof limitBytes === 'number';
+  } catch {
+    return false;
+  }
+}
+
+/** Names of budgets far down a tree are long: their end tells more. */
+function nameOf(budget: BudgetUsage): string {
+  try {
+    const name: unknown = budget.name;
+    if (typeof name !== 'string') return 'unnamed';
+    const most = LONGEST_NAME - 'budget '.length;
+    return name.length <= most ? name : `…${name.slice(1 - most)}`;
+  } catch {
+    return 'unnamed';
   }
 }

@@ -88,6 +88,7 @@ export class CgroupEventsSource implements PressureSource {
       for (const name of NAMES) {
         // A file met for the first time tells of the past; one that counts from 0 again is another group's.
         const more = before === undefined ? 0 : (now.get(name) ?? 0) - (before.get(name) ?? 0);
+        if (more < 0) this.unwatch(path); // the watch is on the file that was there: the next reading sets a new one
         if (!(more > 0)) continue;
         value += more;
         seen.push(`${more} ${name} (${path})`);

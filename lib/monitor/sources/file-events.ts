@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, watch, writeSync } from 'node:fs';
 import { checkFunction, memoryError } from '../../core';
 import type { Sysroot } from '../../platform';
+import { readable } from '../readable';
 
 /** What tells that a file of the kernel has changed. Tests put their own in its place. */
 export interface FileEvents {
@@ -49,8 +50,10 @@ const NO_EVENTS: FileEvents = Object.freeze({
  */
 export function fileEventsFor(where: string, sysroot: Sysroot, given: FileEvents | undefined): FileEvents {
   if (given === undefined) return sysroot.root === '/' ? systemFileEvents : NO_EVENTS;
-  checkFunction(`${where}: events.watch`, (given as Partial<FileEvents> | null)?.watch);
-  checkFunction(`${where}: events.trigger`, (given as Partial<FileEvents> | null)?.trigger);
+  readable(`${where}: events`, () => {
+    checkFunction(`${where}: events.watch`, (given as Partial<FileEvents> | null)?.watch);
+    checkFunction(`${where}: events.trigger`, (given as Partial<FileEvents> | null)?.trigger);
+  });
   return given;
 }
 

@@ -1,5 +1,6 @@
 import { checkFunction, describe, memoryError } from '../../core';
 import { type CgroupChain, findCgroups, openSysroot, type Sysroot } from '../../platform';
+import { readable } from '../readable';
 
 /** How long what was found of the machine's shape is believed: a process may be moved to another group. */
 export const RESCAN_MS = 30_000;
@@ -52,6 +53,6 @@ export function checkSysroot(where: string, sysroot: Sysroot | undefined): Sysro
       `${where}: sysroot must be one of openSysroot(), got ${describe(sysroot)}`,
     );
   }
-  checkFunction(`${where}: sysroot.readText`, shape.readText);
+  readable(`${where}: sysroot`, () => checkFunction(`${where}: sysroot.readText`, shape.readText));
   return sysroot;
 }

@@ -24,6 +24,10 @@ export class HeapSource implements PressureSource {
     this.statistics = checkFunction('HeapSource: statistics', given.statistics ?? getHeapStatistics);
   }
 
+  stop(): void {
+    this.gauge.reset();
+  }
+
   read(): SourceReading {
     const { used_heap_size: usedBytes, heap_size_limit: limitBytes } = this.statistics();
     const value = usedBytes / limitBytes;

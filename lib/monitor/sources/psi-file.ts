@@ -78,6 +78,7 @@ export class PsiFile {
   private disarm: (() => void) | null = null;
   private rearmAtMs = 0;
   private woken = false;
+  private lastTotalUs = 0;
   /** An event came, and the totals agreed with it. */
   hasEvents = false;
 
@@ -98,6 +99,9 @@ export class PsiFile {
     }
     const line = trigger.kind === 'full' ? reading.full : reading.some;
     if (line === null) throw unavailable(`${path} does not count '${trigger.kind}'`);
+    // A group made anew under the same name: the trigger is on the file that was there.
+    if (line.totalUs !== null && line.totalUs < this.lastTotalUs) this.rearmAtMs = nowMs;
+    this.lastTotalUs = line.totalUs ?? 0;
     let share = (line.totalUs === null ? null : this.meter.add(nowMs, line.totalUs)) ?? line.avg10Ratio;
     if (this.woken) share = this.believed(share, nowMs);
     if (nowMs >= this.rearmAtMs) this.arm(nowMs);
@@ -126,6 +130,7 @@ export class PsiFile {
   close(): void {
     this.disarmNow();
     this.meter.reset();
+    this.lastTotalUs = 0;
     this.rearmAtMs = 0;
   }
 

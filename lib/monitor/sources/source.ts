@@ -47,20 +47,30 @@ export interface SourceStatus {
 
 /** @throws ERR_MEMORY_INVALID_ARGUMENT */
 export function checkSource(where: string, source: PressureSource): PressureSource {
-  const shape = source as Partial<PressureSource> | null | undefined;
-  const optional = [shape?.start, shape?.stop].every((one) => one === undefined || typeof one === 'function');
-  if (typeof shape?.name === 'string' && shape.name !== '' && typeof shape.read === 'function' && optional)
-    return source;
+  if (isSource(source)) return source;
   throw memoryError(
     'ERR_MEMORY_INVALID_ARGUMENT',
     `${where}: a source must have a name and read(), with start() and stop() where it needs them, got ${describe(source)}`,
   );
 }
 
+function isSource(source: unknown): boolean {
+  try {
+    const { name, read, start, stop } = (source ?? {}) as Partial<PressureSource>;
+    const optional = [start, stop].every((one) => one === undefined || typeof one === 'function');
+    return typeof name === 'string' && name !== '' && typeof read === 'function' && optional;
+  } catch {
+    return false;
+  }
+}
+
 /** An error to throw from `read`: this source cannot tell. */
 export function unavailable(reason: string, hint?: string, cause?: unknown): Error {
   return memoryError('ERR_MEMORY_UNSUPPORTED', reason, { hint, cause });
 }
+
+/** Journals keep what sources and errors say. */
+const LONGEST_TEXT = 1000;
 
 /** Keeps a source's state and keeps its failures away from the monitor. */
 export class SourceSlot {
@@ -73,6 +83,7 @@ export class SourceSlot {
   private sinceMs: number | null = null;
   private retryAtMs = 0;
   private failures = 0;
+  private started = false;
 
   constructor(source: PressureSource, onFailure: (error: unknown) => void) {
     this.source = source;
@@ -83,14 +94,24 @@ export class SourceSlot {
     return this.reading?.level ?? 'none';
   }
 
+  /** A second call does nothing, and neither does one of stop() before it. */
   start(wake: () => void): void {
-    this.guarded(() => this.source.start?.(wake));
+    if (this.started) return;
+    this.started = true;
+    const soon = (): void => {
+      if (!this.started) return;
+      this.retryAtMs = Number.NEGATIVE_INFINITY; // who tells by itself can tell again
+      wake();
+    };
+    this.guarded(() => this.source.start?.(soon));
   }
 
   stop(): void {
-    this.guarded(() => this.source.stop?.());
+    if (!this.started) return;
+    this.started = false;
     this.state = 'unknown';
     this.reading = null;
+    this.guarded(() => this.source.stop?.());
   }
 
   /** Reads, unless it failed less than `retryMs` ago. True when it became available or unavailable by that. */
@@ -146,7 +167,7 @@ function checkReading(reading: SourceReading): SourceReading {
   return {
     level,
     value: typeof value === 'number' && Number.isFinite(value) ? value : null,
-    detail: typeof detail === 'string' ? detail : '',
+    detail: typeof detail === 'string' ? detail.slice(0, LONGEST_TEXT) : '',
   };
 }
 
@@ -155,7 +176,7 @@ export function reasonOf(error: unknown): string {
   try {
     // By its shape: errors of other realms are none of this one's Error.
     const message: unknown = (error as { message?: unknown } | null | undefined)?.message;
-    return typeof message === 'string' && message !== '' ? message : describe(error);
+    return typeof message === 'string' && message !== '' ? message.slice(0, LONGEST_TEXT) : describe(error);
   } catch {
     return 'an error that cannot be printed';
   }

@@ -4,7 +4,7 @@ import { checkOptions, checkString, describe, memoryError } from '../../core';
 import type { Sysroot } from '../../platform';
 import { checkStage, type PressureStage, type PressureThresholds } from '../scale';
 import { openFifo, openSocket } from './event-stream';
-import { type FileEvents, fileEventsFor } from './file-events';
+import { type FileEvents, fileEventsFor, quietly } from './file-events';
 import { checkSysroot } from './groups';
 import { checkTrigger, gaugeFor, PsiFile, parseTrigger } from './psi-file';
 import { type PressureSource, reasonOf, type SourceReading, unavailable } from './source';
@@ -21,6 +21,9 @@ export interface SystemdSourceOptions {
   readonly sysroot?: Sysroot;
   readonly events?: FileEvents;
 }
+
+/** Files of the kernel have no size; one of real data is no pressure file and would be read as a whole. */
+const MOST_FILE_BYTES = 65_536;
 
 const NO_WAKE = (): void => {};
 
@@ -83,6 +86,8 @@ export class SystemdSource implements PressureSource {
       this.leave();
       throw unavailable(reason);
     }
+    // A service manager that starts anew may make another kind of file: reading a FIFO would wait for a writer.
+    if (this.file !== null && ['FIFO', 'socket', 'other'].includes(quietly(() => this.kind()) ?? '')) this.leave();
     if (this.file === null && this.close === null) this.open();
     if (this.file !== null) {
       try {
@@ -106,10 +111,22 @@ export class SystemdSource implements PressureSource {
     return path;
   }
 
+  private realPath(): string {
+    const path = this.path();
+    return this.sysroot.root === '/' ? path : posix.join(this.sysroot.root, path);
+  }
+
+  /** @throws what the system says */
+  private kind(): 'FIFO' | 'socket' | 'file' | 'other' {
+    const stats = statSync(this.realPath());
+    if (stats.isFIFO()) return 'FIFO';
+    if (stats.isSocket()) return 'socket';
+    return stats.isFile() && stats.size <= MOST_FILE_BYTES ? 'file' : 'other';
+  }
+
   private open(): void {
     const path = this.path();
     const greeting = decode(this.env['MEMORY_PRESSURE_WRITE']);
-    const real = this.sysroot.root === '/' ? path : posix.join(this.sysroot.root, path);
     const handlers = {
       onEvent: () => {
         this.arrived += 1;
@@ -121,10 +138,10 @@ export class SystemdSource implements PressureSource {
       },
     };
     try {
-      const kind = statSync(real);
-      if (kind.isFIFO()) this.close = openFifo(real, greeting, handlers);
-      else if (kind.isSocket()) this.close = openSocket(real, greeting, handlers);
-      else if (kind.isFile()) this.file = this.pressureFile(path, greeting);
+      const kind = this.kind();
+      if (kind === 'FIFO') this.close = openFifo(this.realPath(), greeting, handlers);
+      else if (kind === 'socket') this.close = openSocket(this.realPath(), greeting, handlers);
+      else if (kind === 'file') this.file = this.pressureFile(path, greeting);
     } catch (error) {
       throw unavailable(`${path}: ${reasonOf(error)}`, undefined, error);
     }

@@ -1,4 +1,4 @@
-import { type ByteSize, checkFunction, checkOptions, checkString, parseBytes } from '../../core';
+import { type ByteSize, checkFunction, checkOptions, checkString, describe, parseBytes } from '../../core';
 import { type CgroupLimits, type Limits, parseKeyed, readLimits, type Sysroot } from '../../platform';
 import { PressureGauge, type PressureThresholds } from '../scale';
 import { checkSysroot, countOf, limitOf, RESCAN_MS } from './groups';
@@ -70,7 +70,11 @@ export class UtilizationSource implements PressureSource {
 
   private uses(nowMs: number): Use[] {
     if (this.limitBytes !== null) {
-      return [{ usedBytes: this.residentBytes(), limitBytes: this.limitBytes, setBy: 'limitBytes' }];
+      const usedBytes: unknown = this.residentBytes();
+      if (typeof usedBytes !== 'number' || !(usedBytes >= 0)) {
+        throw unavailable(`residentBytes() tells ${describe(usedBytes)}`);
+      }
+      return [{ usedBytes, limitBytes: this.limitBytes, setBy: 'limitBytes' }];
     }
     if (this.limits === null || nowMs - this.scannedAtMs >= RESCAN_MS) {
       this.limits = readLimits(this.sysroot);

@@ -149,7 +149,7 @@ export class MemoryConfig {
 
   /** From one file, which must be there, and defaults alone. @throws as {@link MemoryConfig.load} */
   static fromFile(file: string, options: Pick<ConfigLoadOptions, 'cwd' | 'readFile'> = {}): MemoryConfig {
-    return MemoryConfig.load({ ...options, file, env: {} });
+    return MemoryConfig.load({ ...options, file: checkString('MemoryConfig.fromFile: file', file), env: {} });
   }
 
   /** From code, a preset and defaults alone. @throws ERR_MEMORY_CONFIG */

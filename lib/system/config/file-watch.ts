@@ -21,21 +21,28 @@ function signatureNow(path: string): string {
   }
 }
 
+/** A file that was just changed is looked at again so soon: who writes it may not be done. */
+const SETTLE_MS = 100;
+
 /**
  * Looks at the file's data again and again. Unlike notifications that also works for files that are replaced, for mounted
- * ones, and for links that are set anew, as orchestrators do; what it is compared with is read before it returns.
+ * ones, and for links that are set anew, as orchestrators do; what it is compared with is read before it returns. A change
+ * is told when two looks have found the same: a file that is half written may read well, and say something else.
  */
 export const pollFile: FileWatch = (path, onChange, everyMs) => {
-  let last = signatureNow(path);
+  let told = signatureNow(path);
+  let last = told;
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
   const look = (): void => {
     stat(path, (error, stats) => {
       if (isStopped) return;
-      timer = setTimeout(look, everyMs).unref();
       const now = error === null ? signature(stats) : NONE;
-      if (now === last) return;
+      const isSettled = now === last;
       last = now;
+      timer = setTimeout(look, isSettled ? everyMs : Math.min(everyMs, SETTLE_MS)).unref();
+      if (!isSettled || now === told) return;
+      told = now;
       onChange();
     });
   };

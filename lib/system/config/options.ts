@@ -12,6 +12,7 @@ import type { GuardedOptions, PressureLimits, TrackedOptions } from '../../track
 import type { SystemOptions } from '../options';
 import type { ArenaTierOptions, PoolTierOptions, StackTierOptions, SystemTierOptions } from '../tiers/options';
 import { blockStride } from './contradictions';
+import { MOST_BLOCKS } from './fields/pool';
 import type { ConfigValues } from './table';
 
 /** A word such as `none` as the option that is left out. */
@@ -40,7 +41,7 @@ export function commonOptions({ allocator, stats }: ConfigValues) {
 
 export function blockOptions(values: ConfigValues): BlockOptions {
   const { blockBytes, blocks, growBlocks, maxBytes } = values.pool;
-  const maxBlocks = Math.floor(maxBytes / blockStride(blockBytes));
+  const maxBlocks = Math.min(Math.floor(maxBytes / blockStride(blockBytes)), MOST_BLOCKS);
   return { ...commonOptions(values), blockBytes, blocks, growBlocks, maxBlocks };
 }
 

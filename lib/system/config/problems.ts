@@ -12,13 +12,18 @@ export type ConfigSource =
 export const CODE: ConfigSource = Object.freeze({ kind: 'code' });
 export const DEFAULT: ConfigSource = Object.freeze({ kind: 'default' });
 
+/** A text of one line that changes nothing on a screen: names of files, keys and variables may hold anything. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
+
 /** A source in a few words: a variable's name, `memory.toml:12`, `code`, `preset debug`, `default`. */
 export function formatSource(source: ConfigSource): string {
   switch (source.kind) {
     case 'env':
-      return source.name;
+      return printable(source.name);
     case 'file':
-      return source.line === null ? source.file : `${source.file}:${source.line}`;
+      return printable(source.line === null ? source.file : `${source.file}:${source.line}`);
     case 'preset':
       return `preset ${source.name}`;
     default:
@@ -62,7 +67,14 @@ export function problem(
   message: string,
   details: Details = {},
 ): ConfigProblem {
-  return Object.freeze({ path: null, code: 'ERR_MEMORY_CONFIG', ...details, kind, source, message });
+  return Object.freeze({
+    path: null,
+    code: 'ERR_MEMORY_CONFIG',
+    ...details,
+    kind,
+    source,
+    message: printable(message),
+  });
 }
 
 function toError(one: ConfigProblem): MemoryError {

@@ -46,7 +46,7 @@ export function resolveSources(sources: Sources): Resolved {
 
 function candidatesOf(path: ConfigPath, fallback: Scalar, layers: readonly Layer[]): readonly Entry[] {
   const said = layers.flatMap((layer) => layer.entries.get(path) ?? []);
-  return Object.freeze([...said, { value: fallback, source: DEFAULT }]);
+  return Object.freeze([...said, Object.freeze({ value: fallback, source: DEFAULT })]);
 }
 
 /** The frozen tree of the strongest values. */
@@ -96,11 +96,12 @@ function choosePreset(
     [file?.name, file?.source ?? DEFAULT],
     [code, CODE],
   ];
-  const [name, source] = said.find(([word]) => word !== undefined) ?? [undefined, CODE];
-  if (name === undefined) return { name: null, layer: NOTHING, problems: [] };
-  if (!isPreset(name)) {
-    return { name: null, layer: NOTHING, problems: [problem('bad-value', source, unknownPreset(name))] };
-  }
+  // One that is misspelt is told even where a stronger one counts, as with any other key.
+  const problems = said.flatMap(([word, source]) =>
+    word === undefined || isPreset(word) ? [] : [problem('bad-value', source, unknownPreset(word))],
+  );
+  const [name] = said.find(([word]) => word !== undefined) ?? [];
+  if (!isPreset(name)) return { name: null, layer: NOTHING, problems };
   const from: ConfigSource = Object.freeze({ kind: 'preset', name });
-  return { name, layer: readTree(CONFIG_PRESETS[name], () => from), problems: [] };
+  return { name, layer: readTree(CONFIG_PRESETS[name], () => from), problems };
 }

@@ -3,14 +3,19 @@ import { CONFIG_FIELDS, CONFIG_SECTIONS, type ConfigField, SECTION_HELP } from '
 
 type Schema = Readonly<Record<string, unknown>>;
 
-const SIZE = '^\\s*\\d+(\\.\\d+)?\\s*([KMGTP]iB|[kMGTP]B|B)?\\s*$';
-const TIME = '^\\s*\\d+(\\.\\d+)?\\s*(us|ms|s|m|min|h|d)?\\s*$';
+/** As the loader reads it: digits are bounded, a plus may stand before them, and a minus before nothing but zero. */
+const QUANTITY = '(\\+?\\d{1,30}(\\.\\d{1,30})?|-0{1,30}(\\.0{1,30})?)';
+const SIZE = `^\\s*${QUANTITY}\\s*([KMGTP]iB|[kMGTP]B|B)?\\s*$`;
+const TIME = `^\\s*${QUANTITY}\\s*(us|ms|s|m|min|h|d)?\\s*$`;
+const LONGEST_QUANTITY = 100;
 const PERCENT = '^\\s*\\d+(\\.\\d+)?\\s*%\\s*$';
 
-function bounds({ min, max, multipleOf }: ConfigField): Schema {
+function bounds({ min, max, multipleOf, type }: ConfigField): Schema {
+  // Numbers of the loader are exact.
+  const most = max ?? (type === 'number' || type === 'ratio' ? null : Number.MAX_SAFE_INTEGER);
   return {
     ...(min === null ? {} : { minimum: min }),
-    ...(max === null ? {} : { maximum: max }),
+    ...(most === null ? {} : { maximum: most }),
     ...(multipleOf === null ? {} : { multipleOf }),
   };
 }
@@ -21,12 +26,12 @@ function accepted(field: ConfigField): Schema[] {
     case 'bytes':
       return [
         { type: 'integer', ...bounds(field) },
-        { type: 'string', pattern: SIZE },
+        { type: 'string', maxLength: LONGEST_QUANTITY, pattern: SIZE },
       ];
     case 'duration':
       return [
         { type: 'number', ...bounds(field) },
-        { type: 'string', pattern: TIME },
+        { type: 'string', maxLength: LONGEST_QUANTITY, pattern: TIME },
       ];
     case 'ratio':
       return [

@@ -15,7 +15,7 @@ import { type ConfigLoadOptions, checkSources, LOAD_KEYS, MemoryConfig } from '.
 import { type FileWatch, pollFile } from './file-watch';
 import { type ConfigSource, configError, problem } from './problems';
 import { contradictionsOf, resolveSources, type Sources, toValues } from './resolve';
-import { FILE_VARIABLE } from './sources/env';
+import { readEnvironment } from './sources/env';
 import { DEFAULT_FILES } from './sources/file';
 import { type ConfigPath, fieldAt } from './table';
 import type { Scalar } from './values';
@@ -141,7 +141,7 @@ export class ConfigWatcher extends EventEmitter<ConfigEvents> implements Disposa
 
   private files(): string[] {
     const { env, file, cwd } = this.sources;
-    const named = env[FILE_VARIABLE] || file;
+    const named = readEnvironment(env).file ?? file;
     if (named === null) return [];
     const names = named === undefined ? DEFAULT_FILES : [named];
     return names.map((name) => resolve(cwd, name));
@@ -191,13 +191,24 @@ export class ConfigWatcher extends EventEmitter<ConfigEvents> implements Disposa
   private tell<E extends keyof ConfigEvents>(event: E, ...told: ConfigEvents[E]): void {
     for (const listener of this.rawListeners(event)) {
       try {
-        Reflect.apply(listener, this, told);
+        if (this.isClosed) return; // by the listener before
+        const answer: unknown = Reflect.apply(listener, this, told);
+        // One that rejects would end the process.
+        if (isThenable(answer)) answer.then(undefined, (cause) => this.listenerFailed(event, cause));
       } catch (cause) {
-        // A listener of errors that throws has nobody left to be told to.
-        if (event !== 'error') this.tell('error', listenerFailed(event, cause));
+        this.listenerFailed(event, cause);
       }
     }
   }
+
+  private listenerFailed(event: keyof ConfigEvents, cause: unknown): void {
+    // A listener of errors that throws has nobody left to be told to.
+    if (event !== 'error') this.tell('error', listenerFailed(event, cause));
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function listenerFailed(event: string, cause: unknown): MemoryError {

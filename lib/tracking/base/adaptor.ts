@@ -33,6 +33,7 @@ export interface AllocationRequest {
 export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implements Allocator {
   /** Name in statistics and errors: the kind of the adaptor around the inner name, such as `tracked(bump)`. */
   readonly name: string;
+  /** What this adaptor is around. */
   readonly inner: I;
   protected closed = false;
   /** True while the memory is let go of: that may run a provider or a sink, which is somebody else's code. */
@@ -80,6 +81,7 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
     return this.inner.capacityBytes;
   }
 
+  /** True once disposed. */
   get disposed(): boolean {
     return this.closed;
   }

@@ -15,13 +15,22 @@ import { ByteLimit } from './limit';
 const MOST_RESERVING = 2;
 const MOST_RELEASES = 16;
 
-export interface BudgetedOptions {
-  /** Anything with the methods of a budget. Give this or `limitBytes`. */
-  readonly budget?: BudgetLike;
-  /** A limit of this allocator's own. */
-  readonly limitBytes?: ByteSize;
+/** Either a budget or a limit. */
+export type BudgetedOptions = {
+  /** For statistics and errors. */
   readonly name?: string;
-}
+} & (
+  | {
+      /** Anything with the methods of a budget. */
+      readonly budget: BudgetLike;
+      readonly limitBytes?: undefined;
+    }
+  | {
+      readonly budget?: undefined;
+      /** A limit of this allocator's own. */
+      readonly limitBytes: ByteSize;
+    }
+);
 
 /**
  * Charges a budget with the bytes that are asked for: taken before the inner allocator is called, given back after a
@@ -38,6 +47,7 @@ export interface BudgetedOptions {
  * ERR_MEMORY_INVALID_ARGUMENT and grants nothing.
  */
 export class BudgetedAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  /** The budget that is charged; with `limitBytes` one of its own. */
   readonly budget: BudgetLike;
   private charged = 0;
   private blocks = 0;

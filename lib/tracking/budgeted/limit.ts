@@ -10,7 +10,9 @@ import {
 
 /** The plainest budget: a limit in bytes and what is taken of it. Share one to limit several allocators together. */
 export class ByteLimit implements BudgetLike {
+  /** Stands in errors. */
   readonly name: string;
+  /** Most bytes that can be taken at a time. */
   readonly limitBytes: number;
   private taken = 0;
 
@@ -20,6 +22,7 @@ export class ByteLimit implements BudgetLike {
     this.name = checkString('ByteLimit: name', name);
   }
 
+  /** Bytes that are taken now. */
   get usedBytes(): number {
     return this.taken;
   }

@@ -1,5 +1,6 @@
 import { type ByteSize, checkInteger, checkOptions, parseBytes } from '../../core';
 
+/** How much is guarded, and for how long. */
 export interface GuardedOptions {
   /** Guard bytes behind each block, and at least as many in front of it: 0 to 64 KiB, default 16. */
   readonly canaryBytes?: number;
@@ -9,6 +10,7 @@ export interface GuardedOptions {
   readonly freedFill?: number | null;
   /** Freed memory that is held back, guards included; the oldest leaves first. 0 holds back nothing. Default 1 MiB. */
   readonly quarantineBytes?: ByteSize;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 

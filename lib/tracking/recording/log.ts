@@ -12,6 +12,8 @@ export interface RunStatistics {
   readonly peak: number;
 }
 
+/** Those that an allocator with `stats: false` leaves at 0. */
+export const COUNTED_KEYS: readonly (keyof RunStatistics)[] = ['allocations', 'deallocations', 'failures', 'resets'];
 export const RUN_KEYS = ['allocations', 'deallocations', 'failures', 'resets', 'live', 'used', 'peak'] as const;
 
 /** What was recorded with, where the log says so. */
@@ -21,6 +23,16 @@ export interface RecordedAllocator {
   /** Of a BlockAllocator. */
   readonly blockBytes: number | null;
   readonly blockAlignment: number | null;
+  /** Classes of the adaptors between the recorder and the allocator, from the outside in. */
+  readonly adaptors: readonly string[];
+  /** False where operations were not counted (`stats: false`). */
+  readonly counting: boolean;
+  /** Whether it was unused when recording began. */
+  readonly fresh: boolean;
+  /** How often its adaptors refused, or tried again, by themselves. 0 where the log has no last line. */
+  readonly interventions: number;
+  /** Everything else that the log says of it, as text. */
+  readonly options: Readonly<Record<string, string>>;
 }
 
 /** A block that was not freed by the end of the log. */
@@ -70,8 +82,11 @@ export interface EventLog {
   readonly alignments: Uint16Array;
   /** Number of the block that is allocated or freed. */
   readonly blocks: Int32Array;
+  /** Blocks that are numbered in `blocks`. */
   readonly blockCount: number;
+  /** What the rows add up to. */
   readonly summary: LogSummary;
+  /** Null where the log does not say it. */
   readonly recordedWith: RecordedAllocator | null;
   /** Null where the log has no last line of this package: RMM's own, or a run that was cut off. */
   readonly recorded: RunStatistics | null;
@@ -86,11 +101,14 @@ interface Columns {
   readonly note: number;
 }
 
-function malformed(name: string, line: number, why: string): Error {
+function malformed(name: string, line: number, why: string, hint: string): Error {
   return memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${name}:${line}: ${why}`, {
-    hint: `The first line must name the columns ${COLUMNS.join(',')}; more columns may follow.`,
+    hint,
   });
 }
+
+const HEADER_HINT = `The first line must name the columns ${COLUMNS.join(',')}; more columns may follow.`;
+const ROW_HINT = 'Correct the line or leave it out: each is one event, with a whole number of bytes.';
 
 /**
  * Reads a log of RMM's format, with or without this package's own columns, in the order of its lines.
@@ -116,7 +134,7 @@ export function parseEventLog(text: string, name: string = 'log'): EventLog {
     if (columns === null) columns = readHeader(name, line, row);
     else reader.read(row.split(','), columns, line);
   }
-  if (columns === null) throw malformed(name, 1, 'the file is empty');
+  if (columns === null) throw malformed(name, 1, 'the file is empty', HEADER_HINT);
   return reader.finish();
 }
 
@@ -127,7 +145,7 @@ function readHeader(name: string, line: number, row: string): Columns {
     .map((title) => title.trim());
   const at = (title: string): number => titles.indexOf(title);
   const missing = (['Action', 'Pointer', 'Size'] as const).find((title) => at(title) === -1);
-  if (missing !== undefined) throw malformed(name, line, `no column ${missing} in ${describe(row)}`);
+  if (missing !== undefined) throw malformed(name, line, `no column ${missing} in ${describe(row)}`, HEADER_HINT);
   return {
     thread: at('Thread'),
     action: at('Action'),
@@ -178,7 +196,12 @@ class LogReader {
       this.counts.failures++;
       this.push(OPERATION.failure, size, alignment, -1);
     } else {
-      throw malformed(this.name, line, `action must be allocate, allocate failure or free, got ${describe(action)}`);
+      throw malformed(
+        this.name,
+        line,
+        `action must be allocate, allocate failure or free, got ${describe(action)}`,
+        ROW_HINT,
+      );
     }
   }
 
@@ -249,12 +272,19 @@ class LogReader {
         capacityBytes: fact('capacity'),
         blockBytes: fact('blockBytes'),
         blockAlignment: fact('blockAlignment'),
+        adaptors: (facts['adaptors'] ?? '').split('>').filter((name) => name !== ''),
+        counting: facts['counters'] !== 'off',
+        fresh: ['allocations', 'live', 'used', 'peak'].every((key) => (fact(key) ?? 0) === 0),
+        interventions: 0,
+        options: Object.freeze(facts),
       };
     } else if (kind === 'end') {
       const values = RUN_KEYS.map((key) => [key, fact(key)] as const);
       if (values.every(([, value]) => value !== null)) {
         this.recorded = Object.fromEntries(values) as unknown as RunStatistics;
       }
+      const interventions = fact('interventions') ?? 0;
+      if (this.recordedWith !== null) this.recordedWith = { ...this.recordedWith, interventions };
     } else if (kind === 'reset') {
       this.counts.resets++;
       this.live.clear();
@@ -288,6 +318,7 @@ class LogReader {
       this.name,
       line,
       `Alignment must be a power of two up to ${MAX_ALIGNMENT}, or 0 for none, got ${describe(cell)}`,
+      ROW_HINT,
     );
   }
 
@@ -295,6 +326,6 @@ class LogReader {
     const text = cell?.trim() ?? '';
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (Number.isSafeInteger(value)) return value;
-    throw malformed(this.name, line, `${title} must be a whole number up to 2^53 - 1, got ${describe(cell)}`);
+    throw malformed(this.name, line, `${title} must be a whole number up to 2^53 - 1, got ${describe(cell)}`, ROW_HINT);
   }
 }

@@ -9,7 +9,7 @@ import {
   disposeAll,
   parseBytes,
 } from '../../core';
-import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, nameIn, unwrap } from '../base';
+import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, nameIn } from '../base';
 import {
   COLUMNS,
   EXTRA_COLUMNS,
@@ -19,21 +19,34 @@ import {
   type RecordedAction,
   writeNote,
 } from './format';
+import { interventionsOf, originOf } from './origin';
 import { openSink, type TextSink } from './sink';
 
-export interface RecordingOptions {
-  /** Gets whole lines, each with its line break, many at a time. Give this or `path`. */
-  readonly sink?: (text: string) => void;
-  /** A file that is written anew. */
-  readonly path?: string;
+/** How to record, and either a sink or a path. */
+export type RecordingOptions = RecordingSettings &
+  (
+    | {
+        /** Gets whole lines, each with its line break, many at a time. */
+        readonly sink: (text: string) => void;
+        readonly path?: undefined;
+      }
+    | {
+        readonly sink?: undefined;
+        /** A file that is written anew. */
+        readonly path: string;
+      }
+  );
+
+type RecordingSettings = {
   /** Milliseconds since 1970, fractions allowed; default the wall clock. */
   readonly clock?: Clock;
   /** Text that is gathered before it is written; 0 writes each line. Default 64 KiB. */
   readonly bufferBytes?: ByteSize;
   /** False writes RMM's six columns only: alignments, resets and statistics cannot be played back then. Default true. */
   readonly extraColumns?: boolean;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
-}
+};
 
 const wallClock: Clock = { nowMs: () => performance.timeOrigin + performance.now() };
 const MIDNIGHT = formatTime(0);
@@ -56,6 +69,8 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   private readonly extra: boolean;
   private blocks = new BlockTable();
   private readonly start: NoteFacts;
+  /** Of the adaptors inside, before this one was there. */
+  private readonly interventions: number;
   private pending = '';
   private pendingLines = 0;
   private lost = 0;
@@ -78,7 +93,8 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     checkFunction('RecordingAllocator: clock.nowMs', this.clock.nowMs);
     this.bufferBytes = parseBytes(given.bufferBytes ?? 65_536, 'RecordingAllocator: bufferBytes');
     this.extra = checkBoolean('RecordingAllocator: extraColumns', given.extraColumns ?? true);
-    this.start = startFacts(inner);
+    this.start = originOf(inner);
+    this.interventions = interventionsOf(inner);
     this.sink = openSink(given.sink, given.path);
     this.pending = `${[...COLUMNS, ...(this.extra ? EXTRA_COLUMNS : [])].join(',')}\n`;
     if (this.extra) this.writeFacts('start', this.start);
@@ -245,19 +261,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
       live: stats.liveAllocations,
       used: stats.usedBytes,
       peak: stats.peakUsedBytes,
+      interventions: interventionsOf(this.inner) - this.interventions,
     };
   }
-}
-
-function startFacts(inner: Allocator): NoteFacts {
-  const bottom = unwrap(inner);
-  const { allocations, deallocations, failures, resets, liveAllocations, usedBytes, capacityBytes } = inner.stats();
-  const { blockBytes, blockAlignment } = bottom as { blockBytes?: unknown; blockAlignment?: unknown };
-  return {
-    allocator: bottom.constructor?.name ?? '',
-    ...(capacityBytes === null ? {} : { capacity: capacityBytes }),
-    ...(typeof blockBytes === 'number' ? { blockBytes } : {}),
-    ...(typeof blockAlignment === 'number' ? { blockAlignment } : {}),
-    ...{ allocations, deallocations, failures, resets, live: liveAllocations, used: usedBytes },
-  };
 }

@@ -1,6 +1,6 @@
 import { type Allocator, checkFunction, describe, memoryError } from '../../core';
 import { checkAllocator } from '../base';
-import { type EventLog, OPERATION, RUN_KEYS, type RunStatistics } from './log';
+import { COUNTED_KEYS, type EventLog, OPERATION, RUN_KEYS, type RunStatistics } from './log';
 
 /** What came of playing a log. */
 export interface ReplayResult {
@@ -8,8 +8,10 @@ export interface ReplayResult {
   readonly replayed: RunStatistics;
   /** The same as recorded, where the log has them. */
   readonly recorded: RunStatistics | null;
-  /** Counters in which both differ; empty without recorded ones. */
+  /** Counters in which both differ, but for uncounted ones; empty without recorded ones. */
   readonly differences: readonly (keyof RunStatistics)[];
+  /** Counters that were off when the log was recorded: they stand at 0 there and say nothing. */
+  readonly uncounted: readonly (keyof RunStatistics)[];
   /** Calls of the allocator. */
   readonly operations: number;
   readonly nanoseconds: number;
@@ -53,12 +55,16 @@ export function replayLog(
     used: after.usedBytes,
     peak: after.peakUsedBytes,
   };
-  const { recorded } = log;
+  const { recorded, recordedWith } = log;
+  const uncounted = recorded !== null && recordedWith?.counting === false ? COUNTED_KEYS : [];
+  const differs = (key: keyof RunStatistics): boolean =>
+    recorded !== null && recorded[key] !== replayed[key] && !uncounted.includes(key);
   const { operations, newFailures, newSuccesses, refusedFrees, firstRefusal } = player;
   return {
     replayed,
     recorded,
-    differences: recorded === null ? [] : RUN_KEYS.filter((key) => recorded[key] !== replayed[key]),
+    differences: RUN_KEYS.filter(differs),
+    uncounted,
     operations,
     nanoseconds,
     nanosecondsPerOperation: operations === 0 ? null : nanoseconds / operations,

@@ -11,9 +11,11 @@ export interface LeakChange {
   readonly addedBytes: number;
 }
 
+/** Two leak reports compared by place. */
 export interface LeakDiff {
   /** What grew the most first, what shrank last. */
   readonly changes: readonly LeakChange[];
+  /** Places that hold more than before, less than before, and as much. */
   readonly grown: number;
   readonly shrunk: number;
   readonly same: number;

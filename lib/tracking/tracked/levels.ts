@@ -10,8 +10,10 @@ import { checkInteger, checkOneOf, checkOptions } from '../../core';
  */
 export const TRACKING_LEVELS = Object.freeze(['off', 'simple', 'advanced', 'paranoid'] as const);
 
+/** One of {@link TRACKING_LEVELS}. */
 export type TrackingLevel = (typeof TRACKING_LEVELS)[number];
 
+/** How much a TrackedAllocator records. */
 export interface TrackedOptions {
   /** Default `simple`. */
   readonly level?: TrackingLevel;
@@ -26,6 +28,7 @@ export interface TrackedOptions {
   readonly maxSites?: number;
   /** Start of the generator of the sampling distances, default 1. */
   readonly seed?: number;
+  /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
   readonly name?: string;
 }
 

@@ -27,6 +27,7 @@ export interface OutstandingBlock {
  * below 0. At `paranoid` any other block that did not come from this tracker is ERR_MEMORY_FOREIGN_FREE.
  */
 export class TrackedAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
+  /** How much it records. */
   readonly level: TrackingLevel;
   private readonly settings: TrackedSettings;
   private readonly tracking: boolean;

@@ -129,12 +129,14 @@ describe('BlockAllocator', () => {
     const region = Region.map(10_000);
     using pool = new BlockAllocator({ blockBytes: 4096, region });
     expect(pool.freeBlocks).toBe(2);
-    const make = (options: Partial<BlockOptions>) => () => new BlockAllocator({ blockBytes: 4096, ...options });
+    const make = (options: Partial<BlockOptions>) => () =>
+      new BlockAllocator({ blockBytes: 4096, ...options } as BlockOptions);
     expectRefusal('ERR_MEMORY_OUT_OF_RANGE', make({ region, blocks: 3 }), 'blocks');
     expectRefusal('ERR_MEMORY_OUT_OF_RANGE', make({ region, maxBlocks: 3 }), 'maxBlocks');
     expectRefusal('ERR_MEMORY_OUT_OF_RANGE', make({ region, blockBytes: 20_000 }), 'none fits');
     expectRefusal('ERR_MEMORY_INVALID_ARGUMENT', make({ region, provider: provider() }), 'both');
-    expectRefusal('ERR_MEMORY_INVALID_ARGUMENT', make({}), 'no blocks');
+    // @ts-expect-error The types say so too.
+    expectRefusal('ERR_MEMORY_INVALID_ARGUMENT', () => new BlockAllocator({ blockBytes: 4096 }), 'no blocks');
     expectRefusal('ERR_MEMORY_INVALID_ARGUMENT', make({ blocks: 2, provider: {} as never }), 'no provider');
     expectRefusal('ERR_MEMORY_OUT_OF_RANGE', make({ blocks: 0 }), 'zero');
     expectRefusal('ERR_MEMORY_OUT_OF_RANGE', make({ blocks: 2, maxBlocks: 1 }), 'maxBlocks below blocks');

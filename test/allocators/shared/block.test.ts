@@ -79,7 +79,7 @@ describe('SharedBlockAllocator', () => {
       {},
       { ...lease, type: 'x' },
       { ...lease, offset: -1 },
-      { ...lease, generation: 2 ** 30 },
+      { ...lease, generation: 2 ** 53 },
     ]) {
       expect(() => second.adopt(value as never)).toThrow(expect.objectContaining({ category: 'validation' }));
     }

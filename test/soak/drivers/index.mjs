@@ -1,41 +1,39 @@
-// What the soak drives beside plain regions. A driver is {name, needs, make}: it takes part where the package has every
-// class that `needs` names. `make(world)` gives {step, check, rest}: one random operation, a look at everything it holds
-// against what was written there, and giving everything back. To add a class: an entry in one of these files.
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+// What the soak drives beside plain regions. A driver is {name, drives, needs, make}: `drives` names the classes whose
+// objects it makes, each of which the soak must have met in the end; it takes part where the package has those and what
+// `needs` names. `make(world)` gives {step, check, rest}: one random operation, a look at everything it holds against what
+// was written there, and giving everything back (workers are gone by then). To add a class: an entry in one of these files.
 import { adaptorDrivers } from './adaptors.mjs';
 import { allocatorDrivers } from './allocators.mjs';
 import { arenaDrivers } from './arenas.mjs';
+import { budgetedDrivers } from './budgeted.mjs';
+import { budgetDrivers } from './budgets.mjs';
+import { managerDrivers } from './managers.mjs';
 import { monitorDrivers } from './monitor.mjs';
 import { providerDrivers } from './providers.mjs';
+import { recordDrivers } from './records.mjs';
+import { sharedDrivers } from './shared.mjs';
+import { streamDrivers } from './streams.mjs';
+import { systemDrivers } from './systems.mjs';
 import { witnessDrivers } from './witness.mjs';
 
-const DRIVERS = [
+export const DRIVERS = [
+  ...budgetedDrivers, // first: its rest calls the collector, and those after it must leave nothing to that
   ...witnessDrivers,
   ...providerDrivers,
   ...allocatorDrivers,
+  ...sharedDrivers,
   ...adaptorDrivers,
   ...arenaDrivers,
+  ...recordDrivers,
+  ...streamDrivers,
+  ...budgetDrivers,
   ...monitorDrivers,
+  ...managerDrivers,
+  ...systemDrivers,
 ];
-const FOLDERS = ['allocators', 'tracking', 'budgets', 'compression', 'arenas', 'pools', 'caches'];
 
-/** Everything the package exports, and what its folders export that its front does not yet. */
-export function everything(root, require) {
-  const all = {};
-  for (const folder of FOLDERS) {
-    const top = join(root, 'dist', folder);
-    const inner = existsSync(top)
-      ? readdirSync(top, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-      : [];
-    for (const path of [...inner.map(({ name }) => join(top, name)), top]) {
-      const file = join(path, 'index.js');
-      if (existsSync(file)) Object.assign(all, require(file));
-    }
-  }
-  return Object.assign(all, require(join(root, 'dist', 'index.js')));
-}
-
-export function present(lib) {
-  return DRIVERS.filter(({ needs }) => needs.every((name) => typeof lib[name] === 'function'));
+/** Those whose classes the package has, and whose name contains `word`. */
+export function present(lib, word) {
+  const has = ({ drives, needs = [] }) => [...drives, ...needs].every((name) => typeof lib[name] === 'function');
+  return DRIVERS.filter((driver) => driver.name.includes(word) && has(driver));
 }

@@ -7,7 +7,7 @@ const LEVELS = ['none', 'low', 'medium', 'high', 'critical'];
 export const monitorDrivers = [
   {
     name: 'monitor',
-    needs: ['MemoryMonitor', 'ManualSource', 'CachedProvider'],
+    drives: ['MemoryMonitor', 'ManualSource', 'CachedProvider'],
     make(world) {
       const { CachedProvider, defaultSources, ManualSource, MemoryMonitor } = world.lib;
       let monitor = null;
@@ -17,25 +17,29 @@ export const monitorDrivers = [
       let serial = 0;
 
       function open() {
-        provider = new CachedProvider();
-        manual = new ManualSource();
-        monitor = new MemoryMonitor({
-          sources: [manual, ...defaultSources()],
-          actionIntervalMs: 0,
-          retryMs: 0,
-          journalEntries: 50,
-          actions: [
-            { name: 'regions', kind: 'trim', target: provider, stepRatio: { low: 0.05, critical: 1 } },
-            { name: 'deny', kind: 'deny', from: 'high', largestBytes: '1MiB' },
-            {
-              name: 'breaks',
-              kind: 'call',
-              run() {
-                throw new Error('as it should');
-              },
-            },
-          ],
-        }).start();
+        provider = world.met(new CachedProvider());
+        manual = world.met(new ManualSource());
+        monitor = world
+          .met(
+            new MemoryMonitor({
+              sources: [manual, ...defaultSources()],
+              actionIntervalMs: 0,
+              retryMs: 0,
+              journalEntries: 50,
+              actions: [
+                { name: 'regions', kind: 'trim', target: provider, stepRatio: { low: 0.05, critical: 1 } },
+                { name: 'deny', kind: 'deny', from: 'high', largestBytes: '1MiB' },
+                {
+                  name: 'breaks',
+                  kind: 'call',
+                  run() {
+                    throw new Error('as it should');
+                  },
+                },
+              ],
+            }),
+          )
+          .start();
       }
 
       function look() {

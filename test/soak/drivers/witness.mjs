@@ -6,7 +6,7 @@ const PAGE = 4096;
 export const witnessDrivers = [
   {
     name: 'witnesses',
-    needs: ['Region'],
+    drives: ['Region'],
     make(world) {
       const { Region } = world.lib;
       const makers = [
@@ -22,6 +22,7 @@ export const witnessDrivers = [
           if (regions.length >= 10) return;
           const region = world.attempt(world.pick(makers));
           if (region === undefined) return;
+          world.met(region);
           regions.push(region);
           fill(region.bytes, regions.length);
         },

@@ -3,56 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CONFIG_FIELDS, CONFIG_PRESETS, configSchema } from '../../../lib/system/config';
 import { PROBES } from './probes';
+import { accepts, type Schema } from './schema';
 
 const ROOT = resolve(__dirname, '../../..');
 const published = JSON.parse(readFileSync(join(ROOT, 'docs', 'config.schema.json'), 'utf8')) as Schema;
-
-interface Schema {
-  readonly [keyword: string]: unknown;
-}
-
-/** The keywords that the schema uses; any other is an error of this test. */
-function accepts(schema: Schema, value: unknown): boolean {
-  return Object.entries(schema).every(([keyword, argument]) => {
-    switch (keyword) {
-      case '$schema':
-      case 'title':
-      case 'description':
-      case 'default':
-        return true;
-      case 'type':
-        return argument === 'integer' ? Number.isInteger(value) : kindOf(value) === argument;
-      case 'enum':
-        return (argument as unknown[]).includes(value);
-      case 'const':
-        return value === argument;
-      case 'minimum':
-        return typeof value !== 'number' || value >= (argument as number);
-      case 'maximum':
-        return typeof value !== 'number' || value <= (argument as number);
-      case 'multipleOf':
-        return typeof value !== 'number' || value % (argument as number) === 0;
-      case 'pattern':
-        return typeof value !== 'string' || new RegExp(argument as string, 'u').test(value);
-      case 'anyOf':
-        return (argument as Schema[]).some((one) => accepts(one, value));
-      case 'additionalProperties': {
-        const known = Object.keys(schema['properties'] as object);
-        return Object.keys(value as object).every((key) => known.includes(key));
-      }
-      case 'properties':
-        return Object.entries(argument as Record<string, Schema>).every(
-          ([key, one]) => !Object.hasOwn(value as object, key) || accepts(one, (value as Schema)[key]),
-        );
-      default:
-        throw new Error(`the schema uses ${keyword}`);
-    }
-  });
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-}
 
 test('docs/config.schema.json is what the table gives', () => {
   expect(published).toEqual(JSON.parse(JSON.stringify(configSchema())));

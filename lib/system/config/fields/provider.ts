@@ -23,6 +23,7 @@ export const PROVIDER = {
     restart: MADE_ONCE,
   }),
   decayMs: durationOr('never', 10_000, {
+    max: 2 ** 31 - 1, // a timer of Node.js takes no more
     help: 'Time in which kept regions that nobody asks for go back to the system',
     restart: MADE_ONCE,
   }),

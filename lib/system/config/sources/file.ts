@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { describe, type ErrorCode } from '../../../core';
 import { type ConfigProblem, type ConfigSource, problem } from '../problems';
 import { parseJson } from './json';
-import { type Layer, type OtherKeys, readTree } from './layer';
+import { type Layer, MOST_PROBLEMS, type OtherKeys, readTree } from './layer';
 import { Malformed, type Parsed } from './parsed';
 import { MOST_FILE_BYTES, readConfigFile, Unreadable } from './reader';
 import { parseToml } from './toml';
@@ -64,10 +64,16 @@ function readNamed(file: string, path: string, read: FileReader, isNeeded: boole
   }
   let parsed: Parsed;
   try {
-    const text = read(path);
+    const text: unknown = read(path);
     if (text === null && !isNeeded) return EMPTY;
     if (text === null) return failed(file, problem('unreadable', whole(file), 'there is no such file'));
-    parsed = parse(text);
+    if (typeof text !== 'string') {
+      return failed(
+        file,
+        problem('unreadable', whole(file), `readFile must return a text or null, got ${describe(text)}`),
+      );
+    }
+    parsed = parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     return failed(file, readFailure(file, error));
   }
@@ -86,14 +92,35 @@ function toLayer(file: string, { tree, lines, twice }: Parsed): FileLayer {
       preset = { name: value, source };
       return null;
     },
-    $schema: () => null,
+    $schema: (value, source) =>
+      typeof value === 'string' ? null : problem('bad-value', source, `$schema must be a text, got ${describe(value)}`),
   };
   const layer = readTree(tree, sourceOf, others);
-  const repeated = twice.map((path) => problem('contradiction', sourceOf(path), `${describe(path)} is said twice`));
+  const repeated = twice
+    .slice(0, MOST_PROBLEMS)
+    .map((path) => problem('contradiction', sourceOf(path), `${describe(path)} is said twice`));
   return { ...layer, file, preset, problems: [...repeated, ...layer.problems] };
 }
 
 const DENIED = ['EACCES', 'EPERM'];
+
+/** Whatever a reader throws. */
+function factsOf(error: unknown): Partial<NodeJS.ErrnoException> {
+  try {
+    const { code, errno, syscall, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+    return { ...text('code', code), ...text('syscall', syscall), ...text('message', message), ...number(errno) };
+  } catch {
+    return {};
+  }
+}
+
+function text<K extends string>(key: K, value: unknown): { readonly [P in K]?: string } {
+  return (typeof value === 'string' ? { [key]: value } : {}) as { readonly [P in K]?: string };
+}
+
+function number(errno: unknown): { readonly errno?: number } {
+  return typeof errno === 'number' ? { errno } : {};
+}
 
 function readFailure(file: string, error: unknown): ConfigProblem {
   if (error instanceof Malformed) return problem('malformed', whole(file, error.line), error.message);
@@ -101,7 +128,7 @@ function readFailure(file: string, error: unknown): ConfigProblem {
     const sizes = { requestedBytes: error.byteLength, limitBytes: MOST_FILE_BYTES };
     return problem(error.kind, whole(file), error.message, error.kind === 'too-large' ? sizes : {});
   }
-  const { code = '', errno, syscall, message } = error as NodeJS.ErrnoException;
+  const { code = '', errno, syscall, message = describe(error) } = factsOf(error);
   const isDenied = DENIED.includes(code);
   const kind: ErrorCode = isDenied
     ? 'ERR_MEMORY_PERMISSION'

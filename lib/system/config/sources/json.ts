@@ -16,7 +16,9 @@ export function parseJson(text: string): Parsed {
 
 function malformed(text: string, { message }: Error): Malformed {
   const reason = message.replace(/ in JSON at position.*$/s, '').replace(/, (\.\.\.)?".*is not valid JSON$/s, '');
-  return new Malformed(`it is no JSON: ${reason}`, lineAt(text, firstWrong(text)));
+  // What only ends too early is wrong at its end: no need to look for the place.
+  const position = /end of JSON/.test(message) ? text.length : firstWrong(text);
+  return new Malformed(`it is no JSON: ${reason}`, lineAt(text, position));
 }
 
 /**

@@ -17,6 +17,9 @@ export interface Layer {
   readonly problems: readonly ConfigProblem[];
 }
 
+/** A file of wrong keys alone would hold up a running service for seconds: each is compared with all right ones. */
+export const MOST_PROBLEMS = 100;
+
 /** Keys beside the sections, such as `preset`, and who takes their values. */
 export type OtherKeys = Readonly<Record<string, (value: unknown, source: ConfigSource) => ConfigProblem | null>>;
 
@@ -78,7 +81,7 @@ export function readTree(tree: unknown, sourceOf: (path: string) => ConfigSource
     // Code may leave a field open on purpose.
     if (raw === undefined) return;
     try {
-      entries.set(field.path, { value: readValue(field, raw, field.path), source });
+      entries.set(field.path, Object.freeze({ value: readValue(field, raw, field.path), source }));
     } catch (error) {
       broken.add(field.path);
       problems.push(badValue(error, source, field.path));
@@ -94,13 +97,20 @@ export function readTree(tree: unknown, sourceOf: (path: string) => ConfigSource
     const found = other?.(value, source) ?? null;
     if (found !== null) problems.push(found);
     if (other !== undefined || value === undefined) continue;
+    if (problems.length >= MOST_PROBLEMS) break;
     if (!(CONFIG_SECTIONS as readonly string[]).includes(key)) {
       problems.push(problem('unknown-key', source, unknownTop(key, others)));
     } else if (!isTable(value)) {
       problems.push(problem('bad-value', source, `${key} is a section and no value, got ${describe(value)}`));
     } else {
-      for (const [name, raw] of Object.entries(value)) readField(key, name, raw);
+      for (const [name, raw] of Object.entries(value)) {
+        if (problems.length >= MOST_PROBLEMS) break;
+        readField(key, name, raw);
+      }
     }
+  }
+  if (problems.length >= MOST_PROBLEMS) {
+    problems.push(problem('too-large', sourceOf(''), `${problems.length} problems; what follows was not read`));
   }
   return { entries, broken, problems };
 }
