@@ -42,14 +42,10 @@ export class Draining {
       const done = (): void => end(true);
       this.waiting.add(done);
       if (deadlineMs !== null) {
-        timer = timers.start(
-          () => {
-            timer = null;
-            end(false);
-          },
-          deadlineMs,
-          true,
-        );
+        timer = timers.start(() => {
+          timer = null;
+          end(false);
+        }, deadlineMs);
       }
     });
   }

@@ -109,14 +109,10 @@ export class Life {
     const { hooks } = this.engine;
     let timer: unknown = null;
     const late = new Promise<void>((resolve) => {
-      timer = this.timers.start(
-        () => {
-          hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
-          resolve();
-        },
-        HOOK_DEADLINE_MS,
-        true,
-      );
+      timer = this.timers.start(() => {
+        hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
+        resolve();
+      }, HOOK_DEADLINE_MS);
     });
     await Promise.race([hooks.settle('onShutdown'), late]);
     this.timers.stop(timer);
