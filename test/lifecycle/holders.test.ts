@@ -16,7 +16,7 @@ describe('holders', () => {
       }
       const { regions, retiredRanges } = memory.totals();
       const grownMib = (Math.max(peak, process.memoryUsage.rss()) - before) / MIB;
-      return { regions, retiredRanges, bounded: grownMib < 32 || grownMib };`);
+      return { regions, retiredRanges, bounded: grownMib < 64 || grownMib };`);
     expect(outcome).toEqual(endedWell({ regions: 0, retiredRanges: 0, bounded: true }));
   });
 

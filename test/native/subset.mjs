@@ -22,6 +22,14 @@ export const TESTS_LEFT_OUT = [
   { test: 'protect() of locked private memory leaves nothing locked behind', reason: 'the same, of munlock()' },
   { test: 'protect() of locked a file copy leaves nothing locked behind', reason: 'the same, of munlock()' },
   {
+    test: 'SharedSystemAllocator over memory that is locked meanwhile a free that cannot give its pages back leaves the block as it was',
+    reason: 'the same: it stays locked',
+  },
+  {
+    test: 'SharedSystemAllocator over memory that is locked meanwhile an attachment ends, and its pages are zeros for the next user',
+    reason: 'the same: it stays locked',
+  },
+  {
     test: 'pageStats says so when the kernel merged the region with its neighbors',
     reason: "compares two looks at /proc/self/smaps, between which ASan's allocator maps memory beside the region",
   },
