@@ -4,7 +4,6 @@ import {
   checkInteger,
   checkOneOf,
   checkOptions,
-  checkSignal,
   checkString,
   type MemoryUsage,
   memoryError,
@@ -13,6 +12,7 @@ import {
   systemTimers,
   type Timers,
 } from '../core';
+import { parseAcquire } from './acquire-request';
 import { type ContainerBudgetOptions, containerBytes } from './container';
 import { closedError, exceeded, stillHeld, topConsumers } from './errors';
 import { BudgetNode, beyondReach, type Waiting } from './node';
@@ -236,13 +236,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
    *   ERR_MEMORY_CLOSED when the budget closes meanwhile
    */
   async acquire(size: ByteSize, options: BudgetAcquireOptions = {}): Promise<Reservation> {
-    const where = 'MemoryBudget.acquire';
-    const given = checkOptions(where, options, ['deadlineMs', 'signal', 'priority']);
-    const bytes = parseBytes(size, `${where}: bytes`, { minBytes: 1 });
-    const priority = checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100);
-    const deadlineMs =
-      given.deadlineMs === undefined ? undefined : parseDuration(given.deadlineMs, `${where}: deadlineMs`);
-    const signal = checkSignal(`${where}: signal`, given.signal);
+    const { bytes, priority, deadlineMs, signal } = parseAcquire('MemoryBudget.acquire', size, options);
+    this.needOpen('acquire');
     if (signal?.aborted) throw this.aborted(bytes, signal);
     const narrow = this.unreachable(bytes);
     if (narrow !== null) throw beyondReach(this, bytes, narrow);

@@ -35,6 +35,7 @@ export {
   memoryError,
 } from './errors';
 export { nearest } from './nearest';
+export { notForUsers } from './not-for-users';
 export { systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';
 export {

@@ -1,5 +1,5 @@
 import { type BudgetReclaimer, MemoryBudget } from '../../lib/budgets';
-import { checkTree, codeOf, FakeTimers } from './support';
+import { checkTree, codeOf, FakeTime } from './support';
 
 // The arbitration cases of Velox (MockSharedArbitratorTest), by their names, where they apply here. A query there is a
 // child here, arbitration is what a reservation does before it fails, spilling is a reclaimer.
@@ -45,7 +45,7 @@ class Spilling implements BudgetReclaimer {
 
 /** A root of 100 bytes, counted to the byte, and its children. */
 function tree<const Names extends readonly string[]>(names: Names, quantumBytes = 1) {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const root = new MemoryBudget('root', { limitBytes: 100, quantumBytes: 1, timers });
   const children = names.map((name) => root.child(name, { quantumBytes })) as { [K in keyof Names]: MemoryBudget };
   return { root, children, timers };

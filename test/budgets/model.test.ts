@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { MemoryBudget, type PolicyName, type Reservation } from '../../lib/budgets';
-import { checkTree, FakeTimers } from './support';
+import { checkTree, FakeTime } from './support';
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 30);
 
@@ -33,7 +33,7 @@ class World {
   readonly open: MemoryBudget[];
   readonly own = new Map<MemoryBudget, number>();
   readonly got: { budget: MemoryBudget; reservation: Reservation }[] = [];
-  readonly timers = new FakeTimers();
+  readonly timers = new FakeTime();
   readonly waiting = new Map<Promise<void>, { controller: AbortController; until: number }>();
   private readonly policy: PolicyName;
   private count = 0;
@@ -144,7 +144,7 @@ it.each<PolicyName>(['greedy', 'fairShare', 'priority'])(
           world.check();
           // Time stands still meanwhile: who has no deadline is served all the same, or was told that it never will be.
           expect([world.waiting.size, world.root.usedBytes, world.root.tree.waiting]).toEqual([0, 0, 0]);
-          expect(world.timers.count).toBe(0);
+          expect(world.timers.pending).toBe(0);
         },
       ),
       { numRuns: RUNS, interruptAfterTimeLimit: 40_000 },

@@ -1,9 +1,9 @@
 import { currentBudget, MemoryBudget, withBudget } from '../../lib/budgets';
-import { codeOf, FakeTimers } from './support';
+import { codeOf, FakeTime } from './support';
 
 describe('Reservation', () => {
   const make = (limitBytes = 100) => {
-    const timers = new FakeTimers();
+    const timers = new FakeTime();
     return { timers, budget: new MemoryBudget('x', { limitBytes, timers }) };
   };
 
@@ -50,7 +50,7 @@ describe('Reservation', () => {
     const claimed = budget.reservation(10, { expiresMs: 500 });
     claimed.claim();
     timers.advance(500);
-    expect([held.state, held.bytes, budget.usedBytes, timers.count]).toEqual(['expired', 0, 10, 0]);
+    expect([held.state, held.bytes, budget.usedBytes, timers.pending]).toEqual(['expired', 0, 10, 0]);
     expect(codeOf(() => held.claim())).toBe('ERR_MEMORY_STALE_HANDLE');
   });
 

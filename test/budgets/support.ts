@@ -1,7 +1,7 @@
 import type { BudgetNode } from '../../lib/budgets/node';
-import type { Timers } from '../../lib/core';
 
 export { codeOf } from '../platform/region/support';
+export { FakeTime } from '../support/fake-time';
 
 /** What is wrong below a node: every byte is counted once on each level, and nobody holds more than his limit. */
 function wrongBelow(node: BudgetNode): string[] {
@@ -24,32 +24,4 @@ function wrongBelow(node: BudgetNode): string[] {
 
 export function checkTree(root: BudgetNode): void {
   expect(wrongBelow(root)).toEqual([]);
-}
-
-/** Time that stands still until it is moved. */
-export class FakeTimers implements Timers {
-  now = 0;
-  private readonly waiting = new Set<{ at: number; work: () => void }>();
-
-  start(work: () => void, delayMs: number): unknown {
-    const timer = { at: this.now + delayMs, work };
-    this.waiting.add(timer);
-    return timer;
-  }
-
-  stop(timer: unknown): void {
-    this.waiting.delete(timer as { at: number; work: () => void });
-  }
-
-  get count(): number {
-    return this.waiting.size;
-  }
-
-  advance(ms: number): void {
-    this.now += ms;
-    for (const timer of [...this.waiting].sort((a, b) => a.at - b.at)) {
-      if (timer.at > this.now || !this.waiting.delete(timer)) continue;
-      timer.work();
-    }
-  }
 }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { MemoryBudget } from '../../lib/budgets';
-import { checkTree, codeOf, FakeTimers } from './support';
+import { checkTree, codeOf, FakeTime } from './support';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -61,7 +61,7 @@ describe('MemoryBudget.acquire', () => {
   });
 
   it('gives up at the deadline, with the numbers, and lets those behind it through', async () => {
-    const timers = new FakeTimers();
+    const timers = new FakeTime();
     const budget = new MemoryBudget('x', { limitBytes: 100, timers });
     budget.reserve(50);
     const large = budget.acquire(80, { deadlineMs: '2s' });
@@ -72,7 +72,7 @@ describe('MemoryBudget.acquire', () => {
     timers.advance(1);
     expect(await outcome).toMatchObject({ code: 'ERR_MEMORY_TIMEOUT', requestedBytes: 80, limitBytes: 100 });
     (await small).cancel();
-    expect([budget.usedBytes, timers.count]).toEqual([50, 0]);
+    expect([budget.usedBytes, timers.pending]).toEqual([50, 0]);
   });
 
   it('obeys an AbortSignal, before and while it waits', async () => {

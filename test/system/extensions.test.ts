@@ -1,5 +1,5 @@
 import { MemorySystem } from '../../lib/system';
-import { codeOf, FakeMonitor, FakeTimers, small } from './support';
+import { codeOf, FakeMonitor, FakeTime, small } from './support';
 
 test('the logger hears of states, pressure, refusals and reclaiming; one that throws is counted', () => {
   const lines: [string, string][] = [];
@@ -28,7 +28,7 @@ test('the logger hears of states, pressure, refusals and reclaiming; one that th
 });
 
 test('the metrics sink gets counters as differences and gauges, at its interval and at the end', async () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const counters = new Map<string, number>();
   const gauges = new Map<string, number>();
   const key = (name: string, { tier = '', tenant = '', reason = '' }: Readonly<Record<string, string>>) =>
@@ -64,11 +64,11 @@ test('the metrics sink gets counters as differences and gauges, at its interval 
   expect([counters.get('requests_total stack'), counters.get('refusals_total budget')]).toEqual([2, 1]);
   system.allocate(100);
   await system.shutdown({ deadlineMs: 0, force: true });
-  expect([counters.get('requests_total stack'), timers.count]).toEqual([3, 0]);
+  expect([counters.get('requests_total stack'), timers.pending]).toEqual([3, 0]);
 });
 
 test('a sink that throws is told to the logger, and asked again', () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const warnings: string[] = [];
   let calls = 0;
   const fail = () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MemoryBudget } from '../../lib/budgets';
 import { Region } from '../../lib/platform';
 import { MemorySystem } from '../../lib/system';
-import { codeOf, FakeMonitor, FakeTimers, small, thrown, turns } from './support';
+import { codeOf, FakeMonitor, FakeTime, small, thrown, turns } from './support';
 
 test('created, running, draining, stopped', async () => {
   const system = small();
@@ -81,7 +81,7 @@ test('a tenant that is closed by force while draining is waited for no more', as
 });
 
 test('shutdown() waits for its deadline, then says who still holds what', async () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const budget = new MemoryBudget('service', { limitBytes: '8MiB' });
   const system = small({ timers, budget, name: 'service' });
   const upload = system.request(5000, { name: 'upload' });
@@ -102,17 +102,17 @@ test('shutdown() waits for its deadline, then says who still holds what', async 
   expect(message).toContain("'thumbnail' of tenant 'images' 1 lease");
   expect(message).toContain('4 blocks');
   expect(message).toContain('tier stack 2');
-  expect([system.state, timers.count]).toEqual(['draining', 0]);
+  expect([system.state, timers.pending]).toEqual(['draining', 0]);
   // It can still be given back, and shut down again.
   const second = system.shutdown({ deadlineMs: '2s' });
   for (const lease of [upload, again, thumbnail]) lease.free();
   system.free(handle, 64);
   await second;
-  expect([system.state, budget.usedBytes, timers.count]).toEqual(['stopped', 0, 0]);
+  expect([system.state, budget.usedBytes, timers.pending]).toEqual(['stopped', 0, 0]);
 });
 
 test('shutdown({ force }) ends at the deadline: views are empty, leases harmless, the budget as before', async () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const budget = new MemoryBudget('service', { limitBytes: '8MiB' });
   const system = small({ timers, budget });
   const tenant = system.tenant('t', { limitBytes: '1MiB' });
@@ -133,7 +133,7 @@ test('shutdown({ force }) ends at the deadline: views are empty, leases harmless
 });
 
 test('dispose() ends at once, also in the middle of a shutdown', async () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const shut: string[] = [];
   const system = small({ timers, plugins: [{ name: 'p', onShutdown: () => void shut.push('p') }] });
   const lease = system.request(100);
@@ -155,7 +155,7 @@ test('a budget made from options is closed, one of yours is not', async () => {
 });
 
 test('a plugin that never shuts down is waited for, but not for ever', async () => {
-  const timers = new FakeTimers();
+  const timers = new FakeTime();
   const warnings: string[] = [];
   const system = small({
     timers,
@@ -265,7 +265,7 @@ test('the builder takes each part once', () => {
     .withSystem({ maxBytes: '1GiB' })
     .withBudget({ limitBytes: '64MiB' })
     .withAdmission({ high: 60 })
-    .withTimers(new FakeTimers())
+    .withTimers(new FakeTime())
     .withReclaimable({ name: 'r', usedBytes: 0, trim: () => 0 })
     .build();
   system.request(100).free();

@@ -4,7 +4,7 @@ import { isMemoryError, PRESSURE_LEVELS } from '../../lib/core';
 import type { MemoryLease, Tenant } from '../../lib/system';
 import { chargeOf } from '../../lib/system/tiers/charge';
 import { checkTree } from '../budgets/support';
-import { codeOf, FakeMonitor, FakeTimers, small, turns } from './support';
+import { codeOf, FakeMonitor, FakeTime, small, turns } from './support';
 
 const KINDS = [
   'allocate',
@@ -48,7 +48,7 @@ interface Block {
 class World {
   readonly budget = new MemoryBudget('service', { limitBytes: 12_000_000, quantumBytes: 4096 });
   readonly monitor = new FakeMonitor();
-  readonly timers = new FakeTimers();
+  readonly timers = new FakeTime();
   readonly told = { allocations: 0, deallocations: 0 };
   readonly system = small({
     budget: this.budget,
@@ -201,7 +201,7 @@ class World {
     await turns();
     expect(system.state).toBe('stopped');
     expect([budget.usedBytes, system.stats().liveBlocks, system.stats().total.reservedBytes]).toEqual([0, 0, 0]);
-    expect([budget.stats().children.length, timers.count]).toEqual([0, 0]);
+    expect([budget.stats().children.length, timers.pending]).toEqual([0, 0]);
     budget.close();
   }
 }

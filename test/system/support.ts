@@ -2,8 +2,8 @@ import type { PressureLevel } from '../../lib/core';
 import type { MonitorLike } from '../../lib/system';
 import { MemorySystem, type SystemOptions } from '../../lib/system';
 
-export { FakeTimers } from '../budgets/support';
 export { codeOf, thrown } from '../platform/region/support';
+export { FakeTime } from '../support/fake-time';
 
 export const KIB = 1024;
 export const MIB = 1024 * KIB;

@@ -11,7 +11,6 @@ export {
 } from './common-options';
 export { CursorAllocator } from './cursor-allocator';
 export { CursorMark, CursorScope } from './cursor-mark';
-export { notForUsers } from './made';
 export {
   acquireFrom,
   type Backing,

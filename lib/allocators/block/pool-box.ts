@@ -1,5 +1,4 @@
-import { memoryError } from '../../core';
-import { notForUsers } from '../base';
+import { memoryError, notForUsers } from '../../core';
 
 /** What a box needs of its pool. */
 export interface Lender {

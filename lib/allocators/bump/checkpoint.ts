@@ -1,4 +1,5 @@
-import { CursorMark, CursorScope, notForUsers } from '../base';
+import { notForUsers } from '../../core';
+import { CursorMark, CursorScope } from '../base';
 
 /** A position of a BumpAllocator. Plain data of that allocator; holds no memory and needs no release. */
 export class BumpCheckpoint extends CursorMark {}

@@ -1,6 +1,6 @@
-import { checkInteger, checkString, describe, memoryError, parseBytes } from '../../core';
+import { checkInteger, checkString, describe, memoryError, notForUsers, parseBytes } from '../../core';
 import { Region, type RegionHandle, type SharedOptions } from '../../platform';
-import { type Backing, type MemorySource, notForUsers, openSource } from '../base';
+import { type Backing, type MemorySource, openSource } from '../base';
 import {
   bookBytesOf,
   HEADER,

@@ -1,5 +1,4 @@
-import { checkInteger, memoryError } from '../../core';
-import { notForUsers } from '../base';
+import { checkInteger, memoryError, notForUsers } from '../../core';
 
 /** A block and the generation in which it was handed out: plain data for postMessage and IPC. */
 export interface SharedBlockLease {

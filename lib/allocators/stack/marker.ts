@@ -1,4 +1,5 @@
-import { CursorMark, CursorScope, notForUsers } from '../base';
+import { notForUsers } from '../../core';
+import { CursorMark, CursorScope } from '../base';
 
 /** A height of a StackAllocator; `depth` is the number of blocks below it. */
 export class StackMarker extends CursorMark {}

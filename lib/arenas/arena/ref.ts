@@ -1,4 +1,4 @@
-import { memoryError } from '../../core';
+import { memoryError, notForUsers } from '../../core';
 
 /** What a reference needs of its arena. Internal. */
 export interface RefHost {
@@ -24,8 +24,9 @@ export class ArenaRef {
   /** The last count of changes at which the block was seen alive. */
   private seen: number;
 
-  /** Not for users: arenas make them. `entry` -1 stands for no bytes at all, which are never stale. */
+  /** Not for users: call Arena.ref(). `entry` -1 stands for no bytes at all, which are never stale. */
   constructor(host: RefHost, offset: number, byteLength: number, entry: number) {
+    if (typeof host?.isLiveSince !== 'function') throw notForUsers('ArenaRef', 'Arena.ref()');
     this.host = host;
     this.offset = offset;
     this.byteLength = byteLength;

@@ -1,4 +1,4 @@
-import { describe, memoryError } from '../../core';
+import { describe, memoryError, notForUsers } from '../../core';
 import { Region, type RegionHandle } from '../../platform';
 
 /** A chunk on its way: what the next owner needs beside the region. */
@@ -92,10 +92,7 @@ export class PendingHandOver {
   /** Not for users: call CrossThreadArena.handOver(). @throws ERR_MEMORY_INVALID_STATE */
   constructor(handle: CrossThreadArenaHandle, ticket: Ticket, letGo: () => void) {
     if (!(ticket instanceof Ticket) || typeof letGo !== 'function') {
-      throw memoryError(
-        'ERR_MEMORY_INVALID_STATE',
-        'new PendingHandOver() makes nothing: call handOver() of a CrossThreadArena',
-      );
+      throw notForUsers('PendingHandOver', 'handOver() of a CrossThreadArena');
     }
     this.handle = handle;
     this.ticket = ticket;

@@ -7,6 +7,7 @@ import {
   checkOptions,
   checkString,
   memoryError,
+  notForUsers,
   parseBytes,
 } from '../../core';
 import { Region } from '../../platform';
@@ -49,10 +50,7 @@ interface Parts {
 
 function checkParts(parts: Parts | undefined): Parts {
   if (parts?.data instanceof Region && parts.books instanceof Region) return parts;
-  throw memoryError(
-    'ERR_MEMORY_INVALID_STATE',
-    'new ThreadSafeArena() makes nothing: call ThreadSafeArena.create() or ThreadSafeArena.attach()',
-  );
+  throw notForUsers('ThreadSafeArena', 'ThreadSafeArena.create() or ThreadSafeArena.attach()');
 }
 
 /**

@@ -1,4 +1,4 @@
-import { checkInteger, memoryError } from '../../core';
+import { checkInteger, memoryError, notForUsers } from '../../core';
 
 /** What a lease needs of its arena. Internal. */
 export interface LeaseHost {
@@ -22,8 +22,9 @@ export class BufferLease implements Disposable {
   /** @internal Handed out by a stream, and nobody has asked for its bytes since. */
   untouched = false;
 
-  /** Not for users: arenas make them. */
+  /** Not for users: call StreamingArena.acquire(). @throws ERR_MEMORY_INVALID_STATE */
   constructor(host: LeaseHost, slot: number) {
+    if (typeof host?.serialOf !== 'function') throw notForUsers('BufferLease', 'StreamingArena.acquire()');
     this.host = host;
     this.slot = slot;
     this.serial = host.serialOf(slot);

@@ -1,4 +1,4 @@
-import { checkInteger, memoryError } from '../../core';
+import { checkInteger, notForUsers } from '../../core';
 import type { RecordFields, RecordInit, RecordLayout } from './layout';
 import { INSPECT, shown } from './shown';
 
@@ -35,7 +35,7 @@ export class RecordSlice<L extends RecordLayout> implements Iterable<ArenaRecord
   /** Not for users: call TypedArena.allocSlice(). @throws ERR_MEMORY_INVALID_STATE */
   constructor(offset: number, length: number, stride: number, make: (offset: number) => ArenaRecord<L>) {
     if (typeof make !== 'function') {
-      throw memoryError('ERR_MEMORY_INVALID_STATE', 'new RecordSlice() makes nothing: call TypedArena.allocSlice');
+      throw notForUsers('RecordSlice', 'TypedArena.allocSlice');
     }
     this.offset = offset;
     this.length = length;

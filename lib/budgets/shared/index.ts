@@ -1,5 +1,4 @@
 export type {
-  SharedBudgetAcquireOptions,
   SharedBudgetHandle,
   SharedBudgetMember,
   SharedBudgetMemberOptions,

@@ -1,4 +1,4 @@
-import type { ByteSize, Clock, Duration, Timers } from '../../core';
+import type { ByteSize, Clock, Timers } from '../../core';
 import type { RegionHandle } from '../../platform';
 
 /** What each member decides for itself. */
@@ -35,14 +35,6 @@ export interface SharedBudgetHandle {
   readonly version: number;
   readonly name: string;
   readonly region: RegionHandle;
-}
-
-export interface SharedBudgetAcquireOptions {
-  /** How long to wait, at most. Default: without end. */
-  readonly deadlineMs?: Duration;
-  readonly signal?: AbortSignal;
-  /** Among those of this member: higher is served first. Default 50. Members are served by arrival. */
-  readonly priority?: number;
 }
 
 /** One thread or process that shares a budget. */

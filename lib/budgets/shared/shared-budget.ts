@@ -3,21 +3,20 @@ import {
   type ByteSize,
   checkInteger,
   checkOptions,
-  checkSignal,
   checkString,
   type MemoryUsage,
   memoryError,
   parseBytes,
-  parseDuration,
 } from '../../core';
 import { Region } from '../../platform';
+import { parseAcquire } from '../acquire-request';
+import type { BudgetAcquireOptions } from '../options';
 import { Reservation } from '../reservation';
 import { aborted, beyond, closedError, exceeded, stillUsed, timedOut, tooMuch } from './errors';
 import { AREA, HEAD, SHARED_BUDGET_VERSION } from './layout';
 import { SharedLeaf } from './leaf';
 import { attachBook, makeBook, type OpenBook, openBook, unitsOf } from './opening';
 import type {
-  SharedBudgetAcquireOptions,
   SharedBudgetHandle,
   SharedBudgetMember,
   SharedBudgetMemberOptions,
@@ -308,19 +307,13 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
   /**
    * Waits for the bytes. Members are served in the order in which they began to wait, and within a member by priority and
    * arrival; a large request is not overtaken by small ones. Finds what others give back within 16 ms, and a dead member's
-   * share a tenth of a second later. Keeps the process alive until the deadline, and without one not at all.
+   * share a tenth of a second later. The priority counts among those of this member. Keeps the process alive until the deadline, and without one not at all.
    *
    * @throws ERR_MEMORY_TOO_LARGE at once for more than the limit, ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED, ERR_MEMORY_CLOSED
    *   when this member closes meanwhile
    */
-  async acquire(size: ByteSize, options: SharedBudgetAcquireOptions = {}): Promise<Reservation> {
-    const where = 'SharedBudget.acquire';
-    const given = checkOptions(where, options, ['deadlineMs', 'signal', 'priority']);
-    const bytes = parseBytes(size, `${where}: bytes`, { minBytes: 1 });
-    const priority = checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100);
-    const deadlineMs =
-      given.deadlineMs === undefined ? undefined : parseDuration(given.deadlineMs, `${where}: deadlineMs`);
-    const signal = checkSignal(`${where}: signal`, given.signal);
+  async acquire(size: ByteSize, options: BudgetAcquireOptions = {}): Promise<Reservation> {
+    const { bytes, priority, deadlineMs, signal } = parseAcquire('SharedBudget.acquire', size, options);
     this.needOpen('acquire');
     if (signal?.aborted) throw aborted(this.name, bytes, signal);
     if (bytes > this.limitBytes) throw beyond(this.name, bytes, this.limitBytes);

@@ -1,4 +1,4 @@
-import { type ByteSize, checkInteger, describe, memoryError, systemClock } from '../../core';
+import { type ByteSize, checkInteger, describe, memoryError, notForUsers, systemClock } from '../../core';
 import type { PageStats } from '../machine';
 import { type Access, type Advice, native, type RegionKind } from '../native';
 import { type Origin, RegionCore, type Span } from './core';
@@ -29,12 +29,7 @@ export class Region implements Disposable {
 
   /** Not for users: call `Region.map` and its like. @throws ERR_MEMORY_INVALID_STATE */
   constructor(key: symbol, origin: unknown) {
-    if (key !== MAKE) {
-      throw memoryError(
-        'ERR_MEMORY_INVALID_STATE',
-        'new Region() makes nothing: call Region.map, mapFile, shared, open, secret or attach',
-      );
-    }
+    if (key !== MAKE) throw notForUsers('Region', 'Region.map, mapFile, shared, open, secret or attach');
     this.#core = origin instanceof RegionCore ? origin : new RegionCore(origin as Origin);
   }
 

@@ -123,10 +123,10 @@ describe('what a member holds and does not use', () => {
     expect(a.stats().heldBytes).toBe(210); // not more than two steps: kept
     await world.pass(250);
     expect(b.stats().heldBytes).toBe(10);
-    expect(world.timers.count).toBe(0); // nothing runs while nothing is kept
+    expect(world.timers.pending).toBe(0); // nothing runs while nothing is kept
     a.release(10);
     await world.pass(250);
-    expect([b.stats().heldBytes, world.timers.count]).toEqual([0, 0]);
+    expect([b.stats().heldBytes, world.timers.pending]).toEqual([0, 0]);
   });
 
   it('is kept while it is used', async () => {
@@ -348,7 +348,7 @@ describe('the end of a member', () => {
     await expect(b.acquire(1)).rejects.toMatchObject({ code: 'ERR_MEMORY_CLOSED' });
     a.release(100);
     a.close();
-    expect(world.timers.count).toBe(0);
+    expect(world.timers.pending).toBe(0);
   });
 
   it('frees its place', () => {

@@ -1,11 +1,11 @@
 import { SharedBudget, type SharedBudgetOptions } from '../../../lib/budgets';
-import { FakeTimers } from '../support';
+import { FakeTime } from '../support';
 
 export { codeOf } from '../../platform/region/support';
 
 /** Several members in this thread, in one time that stands still until it is moved. */
 export class Team {
-  readonly timers = new FakeTimers();
+  readonly timers = new FakeTime();
   readonly clock = { nowMs: () => this.timers.now };
   readonly all: SharedBudget[];
 
@@ -38,7 +38,7 @@ export class Team {
       if (ownBytes > 0) budget.release(ownBytes);
       budget.close();
     }
-    expect(this.timers.count).toBe(0);
+    expect(this.timers.pending).toBe(0);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type MemoryError, memoryError } from '../../core';
+import { type MemoryError, memoryError } from './errors';
 
 /** The error of a constructor that is called by users and is not for them. */
 export function notForUsers(className: string, call: string): MemoryError {
