@@ -42,11 +42,13 @@ async function intoNode(leases: LeaseStream, sink: Writable): Promise<number> {
   let current: BufferLease | undefined;
   const goOn = () => wake?.();
   const over = finished(sink, { readable: false, cleanup: true });
-  over.catch(() => {
+  // Failed, or ended by somebody else: no more of it drains.
+  const gone = () => {
     failed = true;
     goOn();
     leases.stop().catch(() => undefined); // the destination's error is the one that comes out
-  });
+  };
+  over.then(gone, gone);
   sink.on('drain', goOn);
   try {
     for (;;) {

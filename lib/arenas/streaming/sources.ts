@@ -108,8 +108,8 @@ async function* readWeb(
         handed = true;
         yield lease;
       } finally {
-        // A read that was broken off: its source may still write there.
-        if (!handed && stopper.stopped) lease.abandon();
+        // A read that was broken off or failed: its source may still write there.
+        if (!handed && (stopper.stopped || !ended)) lease.abandon();
         else if (!handed) lease[Symbol.dispose]();
       }
     }

@@ -310,6 +310,7 @@ export class StreamingArena implements Disposable {
         ready = undefined;
         given = undefined;
         deliver(lease.fill(bytesRead));
+        if (released) return false; // by the one who was just delivered to
         given = this.closed ? undefined : this.tryAcquire();
         if (given !== undefined) return true;
         this.acquire().then(

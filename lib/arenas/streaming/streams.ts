@@ -58,10 +58,13 @@ class ByteReadable extends Readable {
   }
 
   override _read(): void {
-    this.leases.next().then(
-      ({ value }) => this.push(value === undefined ? null : copyOut(value)),
-      (error) => this.destroy(error),
-    );
+    this.leases
+      .next()
+      .then(({ value }) => (value === undefined ? null : copyOut(value)))
+      .then(
+        (chunk) => this.push(chunk),
+        (error) => this.destroy(error),
+      );
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -89,7 +92,10 @@ export function toWebStream(leases: LeaseStream, bytes: boolean): ReadableStream
     async pull(controller) {
       left = undefined;
       const { value: lease } = await leases.next();
-      if (ended) return;
+      if (ended) {
+        lease?.[Symbol.dispose](); // canceled in the turn between
+        return;
+      }
       if (lease === undefined) {
         controller.close();
         return;

@@ -41,6 +41,8 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
   private readonly clears: boolean;
   private readonly onDispose: DisposalHook<L> | undefined;
   private hooks: { readonly record: ArenaRecord<L>; readonly hook: DisposalHook<L> }[] = [];
+  /** Records whose onDispose has run, though the reset failed. */
+  private told = 0;
   private running = false;
   private readonly known = new WeakMap<object, ChunkViews>();
   private lastBuffer: ArrayBuffer | SharedArrayBuffer | null = null;
@@ -241,6 +243,7 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
   // ---- below ---------------------------------------------------------------------------------------------------
 
   private end(act: () => void): void {
+    const { generation } = this.arena;
     const errors = this.runHooks();
     this.hooks = [];
     this.host.stamp += 1;
@@ -251,6 +254,8 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     } catch (error) {
       errors.push(error);
     }
+    if (this.arena.disposed || this.arena.generation !== generation) this.told = 0;
+    else this.host.stamp -= 1; // the arena refused: the records stay
     if (errors.length === 0) return;
     if (errors.length === 1) throw errors[0];
     throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.arena.name}: ${errors.length} disposal hooks failed`, {
@@ -273,7 +278,10 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     this.running = true;
     try {
       for (const { record, hook } of hooks.reverse()) run(hook, record);
-      if (onDispose !== undefined) for (const offset of this.offsets().reverse()) run(onDispose, this.make(offset));
+      if (onDispose === undefined) return errors;
+      const untold = this.offsets().slice(this.told);
+      this.told += untold.length;
+      for (const offset of untold.reverse()) run(onDispose, this.make(offset));
     } finally {
       this.running = false;
     }
@@ -328,6 +336,7 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
     if (chunk.buffer === null || chunk.buffer.byteLength === 0) {
       chunk.window(this.arena.name, 0, this.layout.byteLength); // somebody transferred the buffer; the pages are here
     }
+    chunk.viewed = true;
     return this.viewsOf(chunk.buffer as ArrayBuffer);
   }
 
