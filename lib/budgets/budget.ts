@@ -32,7 +32,7 @@ const CHILD_KEYS = ['limitBytes', 'guaranteedBytes', 'priority', 'policy', 'quan
 const LARGEST_QUANTUM = 2 ** 20;
 
 interface AcquireWaiter extends Waiting {
-  refuse(error: Error): void;
+  refuse(error: Error, settles?: boolean): void;
 }
 
 /**
@@ -121,21 +121,26 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   child(name: string, options: ChildBudgetOptions = {}): MemoryBudget {
     this.needOpen('child');
     const checked = checkOptions('MemoryBudget.child', options, CHILD_KEYS);
-    if (this.children.has(name)) {
-      throw memoryError(
-        'ERR_MEMORY_INVALID_ARGUMENT',
-        `MemoryBudget.child: '${this.name}' has a child '${name}' already`,
-      );
-    }
+    this.needName(name);
     const made = new MemoryBudget(name, { ...checked, limitBytes: checked.limitBytes ?? this.limit }, this);
     if (checked.limitBytes !== undefined && made.limit > this.unpromised()) throw exceeded(this, made.limit, this);
     if (made.guaranteed > 0 && !this.makeRoom(made.guaranteed)) throw exceeded(this, made.guaranteed, this);
+    this.needOpen('child'); // a reclaimer may have closed it, or taken the name
+    this.needName(name);
     this.free -= made.guaranteed;
     made.held = made.guaranteed;
     made.free = made.guaranteed;
     this.children.set(name, made);
     this.promised += made.guaranteed;
     return made;
+  }
+
+  private needName(name: string): void {
+    if (!this.children.has(name)) return;
+    throw memoryError(
+      'ERR_MEMORY_INVALID_ARGUMENT',
+      `MemoryBudget.child: '${this.name}' has a child '${name}' already`,
+    );
   }
 
   /** What neither this budget and its children use nor is guaranteed to them. */
@@ -153,7 +158,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
    */
   reserve(bytes: number): void {
     if (this.tryReserve(bytes)) return;
-    const narrow = this.narrowerThan(bytes);
+    const narrow = this.unreachable(bytes);
     throw narrow === null
       ? exceeded(this, bytes, this.ensure(bytes, null, false) ?? this)
       : beyondReach(this, bytes, narrow);
@@ -275,23 +280,24 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
           leave();
           reject(error);
         },
-        refuse: (error) => {
+        refuse: (error, settles = true) => {
           if (waiter.done) return;
           waiter.done = true;
           waiter.at.waiters.noteGone();
           this.tree.waiting -= 1;
           waiter.fail(error);
-          this.settle(); // those behind it may be served now
+          if (settles) this.settle(); // those behind it may be served now
         },
       };
+      const place = (this.ensure(bytes, null, false) ?? this).placeFor(); // may throw: nothing is counted yet
       this.tree.arrivals += 1;
       this.tree.waiting += 1;
       this.pending.add(waiter);
       signal?.addEventListener('abort', onAbort, { once: true });
       if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs)), deadlineMs, true);
+        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs, waiter.at)), deadlineMs, true);
       }
-      (this.ensure(bytes, null, false) ?? this).placeFor().enqueue(waiter);
+      place.enqueue(waiter);
       this.settle();
     });
   }
@@ -304,8 +310,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     });
   }
 
-  private timedOut(bytes: number, deadlineMs: number): Error {
-    const { message, ...details } = exceeded(this, bytes, this.ensure(bytes, null, false) ?? this);
+  private timedOut(bytes: number, deadlineMs: number, at: BudgetNode): Error {
+    const { message, ...details } = exceeded(this, bytes, at);
     return memoryError('ERR_MEMORY_TIMEOUT', `${message}; waited ${deadlineMs} ms`, {
       requestedBytes: bytes,
       limitBytes: details.limitBytes,
@@ -337,7 +343,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   private makeRoom(bytes: number): boolean {
     let blocked = this.ensure(bytes, null, false);
     if (blocked === null) return true;
-    if (blocked.waiters.peek() !== undefined || this.narrowerThan(bytes) !== null) return false;
+    if (blocked.waiters.peek() !== undefined || this.unreachable(bytes) !== null) return false;
     blocked.harvest();
     blocked = this.ensure(bytes, null, false);
     return blocked === null || this.reclaimFor(bytes, blocked as MemoryBudget);
@@ -383,11 +389,6 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     } catch {
       this.reclaimFailures += 1; // the next one is asked; stats() tells
     }
-  }
-
-  private narrowerThan(bytes: number): BudgetNode | null {
-    for (let node: BudgetNode | null = this; node !== null; node = node.parent) if (bytes > node.limit) return node;
-    return null;
   }
 
   /**
@@ -462,7 +463,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     const open = [...this.children.keys()];
     if (this.used > 0 || open.length > 0) throw stillHeld(this, open);
     this.closed = true;
-    for (const waiter of [...this.pending]) waiter.refuse(closedError(this, 'acquire'));
+    for (const waiter of [...this.pending]) waiter.refuse(closedError(this, 'acquire'), false); // detach() settles
     this.reclaimers.clear();
     this.detach();
   }

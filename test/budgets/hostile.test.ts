@@ -1,5 +1,6 @@
 import { MemoryBudget } from '../../lib/budgets';
 import { refusal } from '../tracking/support/refusals';
+import { FakeTime } from './support';
 
 describe('what a caller passes', () => {
   test.each([{}, { aborted: false }, 5, 'signal'])(
@@ -127,5 +128,93 @@ describe('a reclaimer that ends the very reservation that asks', () => {
     refusal('ERR_MEMORY_STALE_HANDLE', () => mine[call](40));
     expect([mine.bytes, mine.state, budget.usedBytes]).toEqual([0, 'canceled', 0]);
     budget.close();
+  });
+});
+
+describe('whoever calls back in the middle', () => {
+  test('closing serves none of those who wait here, and the tree keeps its limit', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100 });
+    const a = root.child('a', { quantumBytes: 1 });
+    const b = root.child('b', { quantumBytes: 1 });
+    b.reserve(90);
+    const answers = [a.acquire(50), a.acquire(5)].map((wait) =>
+      wait.then(
+        () => 'granted',
+        ({ code }: { code: string }) => code,
+      ),
+    );
+    a.close();
+    expect(await Promise.all(answers)).toEqual(['ERR_MEMORY_CLOSED', 'ERR_MEMORY_CLOSED']);
+    expect([a.usedBytes, root.usedBytes, b.tryReserve(10), b.tryReserve(1)]).toEqual([0, 90, true, false]);
+  });
+
+  test('a policy that throws when the deadline has come: the wait ends all the same', async () => {
+    const timers = new FakeTime();
+    let broken = false;
+    const policy = {
+      name: 'broken',
+      allowance: () => {
+        if (broken) throw new Error('policy');
+        return Number.POSITIVE_INFINITY;
+      },
+    };
+    const root = new MemoryBudget('root', { limitBytes: 100, policy, timers });
+    const [c, d] = ['c', 'd'].map((name) => root.child(name, { quantumBytes: 1 })) as [MemoryBudget, MemoryBudget];
+    d.reserve(100);
+    const wait = c.acquire(20, { deadlineMs: 5 });
+    broken = true;
+    timers.advance(5);
+    await expect(wait).rejects.toMatchObject({ code: 'ERR_MEMORY_TIMEOUT' });
+    expect([c.stats().waiting, root.tree.waiting, timers.pending]).toEqual([0, 0, 0]);
+  });
+
+  test('a policy that throws as somebody begins to wait: nobody is counted as waiting', async () => {
+    const timers = new FakeTime();
+    let calls = 0;
+    let from = Number.POSITIVE_INFINITY;
+    const policy = {
+      name: 'broken',
+      allowance: () => {
+        calls += 1;
+        if (calls >= from) throw new Error('policy');
+        return Number.POSITIVE_INFINITY;
+      },
+    };
+    const root = new MemoryBudget('root', { limitBytes: 100, policy, timers });
+    const [c, d] = ['c', 'd'].map((name) => root.child(name, { quantumBytes: 1 })) as [MemoryBudget, MemoryBudget];
+    d.reserve(100);
+    for (let more = 1; more <= 4; more += 1) {
+      from = calls + more;
+      const wait = c.acquire(20, { deadlineMs: 5 }).catch((error: Error) => error.message);
+      timers.advance(5);
+      await wait;
+      expect([c.stats().waiting, root.tree.waiting, timers.pending]).toEqual([0, 0, 0]);
+      from = Number.POSITIVE_INFINITY;
+    }
+  });
+
+  test('a reclaimer that takes the name of the child that is being made', () => {
+    const root = new MemoryBudget('root', { limitBytes: 100 });
+    root.reserve(90);
+    root.addReclaimer({
+      name: 'hostile',
+      reclaimableBytes: () => 50,
+      reclaim: () => {
+        root.child('k');
+        root.release(50);
+        return 50;
+      },
+    });
+    refusal('ERR_MEMORY_INVALID_ARGUMENT', () => root.child('k', { guaranteedBytes: 20 }));
+    expect([root.stats().children.length, root.usedBytes, root.tryReserve(60)]).toEqual([1, 40, true]);
+  });
+
+  test('what never can be had is told as that, and no reclaimer is asked', () => {
+    const root = new MemoryBudget('root', { limitBytes: 100 });
+    root.child('own', { guaranteedBytes: 60 });
+    const reclaim = jest.fn(() => 0);
+    root.addReclaimer({ name: 'r', reclaimableBytes: () => 50, reclaim });
+    refusal('ERR_MEMORY_TOO_LARGE', () => root.reserve(50));
+    expect(reclaim).not.toHaveBeenCalled();
   });
 });

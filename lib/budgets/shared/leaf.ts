@@ -201,6 +201,7 @@ export class SharedLeaf {
   protected clean(owner: number): number {
     this.doubles[this.book.usedOf(owner)] = 0;
     Atomics.store(this.words, this.book.areaOf(owner) + AREA.ticket, 0);
+    Atomics.store(this.words, this.book.areaOf(owner) + AREA.agreed, 0);
     const units = this.ledger.clean(owner);
     this.book.table.release(owner);
     return units;

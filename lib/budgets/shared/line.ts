@@ -1,20 +1,17 @@
-import type { Clock } from '../../core';
+import { type Clock, systemClock } from '../../core';
 import { AREA, type BudgetBook, HEAD } from './layout';
 
 /** So long a sign that capacity is wanted holds, and a place in the line of somebody who does not look. */
 const STALE_MS = 500;
 const WRAP = 2 ** 31 - 1;
+/** What the process's own clock began at, on the machine's. */
+const SINCE_MS = Number(process.hrtime.bigint()) / 1e6 - systemClock.nowMs();
 
 /**
  * Milliseconds since the machine started: the same for every process, and not set back. In a time namespace of its own a
  * process has another one: then its signs look old, and it stands in no line.
  */
-export const machineClock: Clock = Object.freeze({
-  nowMs: () => {
-    const [seconds, nanoseconds] = process.hrtime();
-    return seconds * 1000 + nanoseconds / 1e6;
-  },
-});
+export const machineClock: Clock = Object.freeze({ nowMs: () => SINCE_MS + systemClock.nowMs() });
 
 /**
  * Who lacks capacity, for the others to see: they keep nothing back then, and take nothing before those who wait longer.

@@ -136,7 +136,10 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
       this.recover();
       if (!this.othersAgreed()) {
         book.exchangeLimit(found, units);
-        if (this.othersAgreed() || this.ledger.granted > units) book.exchangeLimit(units, found);
+        if (this.othersAgreed() || this.ledger.granted > units) {
+          book.exchangeLimit(units, found);
+          if (this.ledger.granted > found) book.exchangeLimit(found, units); // taken under the raised limit
+        }
       }
     }
     Atomics.store(words, book.areaOf(this.owner) + AREA.agreed, 1);
@@ -345,10 +348,13 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
     this.give(this.free);
     let before = this.book.limitUnits;
     while (!this.book.exchangeLimit(before, units)) before = this.book.limitUnits;
-    if (units >= before || this.ledger.granted <= units) return;
-    this.recover();
     if (this.ledger.granted <= units) return;
-    this.book.exchangeLimit(units, before);
+    this.recover();
+    // Never left below what is held, whoever else resizes at the same time.
+    for (let now = units; now < this.ledger.granted; now = this.book.limitUnits) {
+      this.book.exchangeLimit(now, Math.max(before, this.ledger.granted));
+    }
+    if (this.book.limitUnits === units) return;
     this.line.ask();
     throw exceeded(this.stats(), bytes);
   }
