@@ -172,9 +172,7 @@ export class Engine {
     priority: number,
     paid: boolean = false,
   ): number | MemoryError {
-    this.hooks.needQuiet(where);
-    if (this.current === 'created') this.begin();
-    if (this.current !== 'running') throw this.notRunning(where);
+    this.ready(where);
     checkByteLength(where, byteLength);
     checkBlockAlignment(where, alignment);
     const result = this.admit(where, space, byteLength, alignment, priority, paid);
@@ -186,6 +184,13 @@ export class Engine {
     this.hooks.emit({ kind: 'refusal', byteLength, tenant, error: result });
     this.hooks.log('debug', { byteLength, tenant, code: result.code }, 'a request was refused');
     return result;
+  }
+
+  /** @throws ERR_MEMORY_INVALID_STATE inside of a hook and while draining, ERR_MEMORY_CLOSED */
+  ready(where: string): void {
+    this.hooks.needQuiet(where);
+    if (this.current === 'created') this.begin();
+    if (this.current !== 'running') throw this.notRunning(where);
   }
 
   private admit(

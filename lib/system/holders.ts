@@ -47,6 +47,12 @@ export class Holders {
     for (const [key, { leases }] of this.byKey) if (leases === 0) this.byKey.delete(key);
   }
 
+  /** Forgets those of a tenant that was closed with what they held. */
+  drop(tenant: string): void {
+    for (const [key, holder] of this.byKey) if (holder.tenant === tenant) this.byKey.delete(key);
+    this.latest = null;
+  }
+
   /** Those that hold anything, the most first. */
   list(): HolderStats[] {
     return [...this.byKey.values()]

@@ -109,11 +109,13 @@ export class Leasing {
     const { deadlineMs, signal, ...rest } = checkOptions<SystemAcquireOptions>(where, options, keys);
     checkSignal(`${where}: signal`, signal);
     const scope = this.scopes?.getStore();
+    scope?.tenant?.needOpen('acquire');
     const space = scope?.tenant?.space ?? system;
     const byteLength = parseBytes(size, `${where}: size`, { minBytes: 1, maxBytes: 2 ** 52 });
     const budget = space.budget as Partial<WaitingBudget> | null;
     const own = rest.priority === undefined ? undefined : checkPriority(`${where}: priority`, rest.priority);
     let charge = 0;
+    this.engine.ready(where);
     if (typeof budget?.acquire === 'function') {
       const priority = own ?? scope?.priority ?? space.priority;
       const waits = {
@@ -126,6 +128,7 @@ export class Leasing {
     }
     let lease: MemoryLease | Error | undefined;
     try {
+      scope?.tenant?.needOpen('acquire'); // it may have closed while this waited
       lease = this.lease(where, space, byteLength, rest, charge > 0);
     } finally {
       if (!(lease instanceof MemoryLease)) space.giveBack(charge);

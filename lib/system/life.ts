@@ -30,6 +30,8 @@ export class Life {
   private readonly host: LifeHost;
   private readonly engine: Engine;
   private readonly timers: Timers;
+  /** Whether plugins were told of the end. */
+  private told = false;
   private draining: Draining | null = null;
   private ending: Promise<void> | null = null;
 
@@ -97,7 +99,10 @@ export class Life {
       engine.hooks.log('error', { held }, error.message);
       throw error;
     }
-    await this.settlePlugins();
+    if (!this.told) {
+      this.told = true;
+      await this.settlePlugins();
+    }
     if (!this.hasStopped()) this.close();
   }
 
@@ -122,7 +127,10 @@ export class Life {
     if (this.hasStopped()) return;
     this.engine.hooks.needQuiet('MemorySystem.dispose');
     this.begin();
-    this.engine.hooks.call('onShutdown');
+    if (!this.told) {
+      this.told = true;
+      this.engine.hooks.call('onShutdown');
+    }
     this.close();
   }
 

@@ -67,6 +67,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
       forget: (tenant) => {
         this.engine.removeSpace(tenant.space);
         this.byName.delete(tenant.name);
+        this.leasing.holders.drop(tenant.name);
         this.life.recount();
       },
     };

@@ -66,8 +66,11 @@ export class Supply {
       this.charged.set(region, bytes);
       return region;
     } catch (error) {
-      if (region !== undefined) releaseTo(provider, region);
-      budget.release(bytes);
+      try {
+        if (region !== undefined) releaseTo(provider, region);
+      } finally {
+        budget.release(bytes);
+      }
       throw error;
     }
   }

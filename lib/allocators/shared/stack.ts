@@ -285,6 +285,11 @@ export class SharedStackAllocator extends SharedAllocatorBase {
     return taken;
   }
 
+  override reset(): void {
+    if (!this.closed) this.lock.acquire(this.owner); // may refuse: nothing has changed then
+    super.reset();
+  }
+
   protected clear(): void {
     this.lock.acquire(this.owner);
     this.followReset();

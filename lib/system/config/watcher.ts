@@ -88,7 +88,12 @@ export class ConfigWatcher extends EventEmitter<ConfigEvents> implements Disposa
     this.sources = checkSources(where, load);
     // Begun before the file is read, so that no change falls between.
     if (checkBoolean(`${where}: watch`, watch)) {
-      this.stops = this.files().map((path) => watcher(path, () => void this.reload(), everyMs));
+      try {
+        for (const path of this.files()) this.stops.push(watcher(path, () => void this.reload(), everyMs));
+      } catch (error) {
+        this.dispose();
+        throw error;
+      }
     }
     const resolved = resolveSources(this.sources);
     if (resolved.problems.length > 0) {

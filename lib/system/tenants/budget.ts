@@ -36,8 +36,8 @@ class BothBudgets implements BudgetLike {
   }
 
   release(bytes: number): void {
+    this.outer.release(bytes); // may refuse: nothing has changed then
     this.own.release(bytes);
-    this.outer.release(bytes);
   }
 }
 

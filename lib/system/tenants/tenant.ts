@@ -243,7 +243,8 @@ export class Tenant implements MemoryUsage, Disposable {
     this.close({ force: true });
   }
 
-  private needOpen(what: string): void {
+  /** @internal */
+  needOpen(what: string): void {
     if (!this.closed) return;
     throw memoryError('ERR_MEMORY_CLOSED', `Tenant.${what}: tenant '${this.name}' was closed before`, {
       source: this.name,

@@ -34,6 +34,7 @@ export class Space implements TierHome {
   // The stack and the heap that served last, unfolded for the fast path; up to 0 bytes where there is none.
   private stack: Allocator | null = null;
   private stackBase = 0;
+  private ended = false;
   private stackUpTo = 0;
   private heap: Allocator | null = null;
   private heapBase = 0;
@@ -57,6 +58,7 @@ export class Space implements TierHome {
 
   /** Maps the memory of the first two tiers, so that the fast path finds them. @throws what mapping throws, with nothing left */
   open(): void {
+    this.ended = false;
     try {
       for (const tier of this.tiers) {
         if (tier.name !== 'stack' && tier.name !== 'pool') continue;
@@ -106,6 +108,7 @@ export class Space implements TierHome {
 
   /** A handle from the first tier for that size that has room, or -1. */
   take(byteLength: number, alignment: number): number {
+    if (this.ended) return -1; // by somebody who was asked for room meanwhile
     for (const tier of this.classes) {
       if (byteLength > tier.upToBytes || byteLength * 2 <= tier.upToBytes) continue;
       const handle = tier.take(byteLength, alignment);
@@ -131,8 +134,9 @@ export class Space implements TierHome {
   }
 
   /** Gives bytes back to the budget. One that refuses does not undo the free: they are offered again with the next. */
-  giveBack(bytes: number): void {
-    this.books[CHARGED] = (this.books[CHARGED] as number) - bytes;
+  giveBack(wanted: number): void {
+    const bytes = Math.min(wanted, this.chargedBytes); // close() has given back all
+    this.books[CHARGED] = this.chargedBytes - bytes;
     if (this.owes || bytes === 0) {
       this.settle(bytes);
       return;
@@ -201,6 +205,7 @@ export class Space implements TierHome {
 
   /** Lets go of all memory and of what the budget was charged for it. @throws ERR_MEMORY_IN_USE for pinned memory: what is left closes at the next call */
   close(): void {
+    this.ended = true;
     this.stackUpTo = 0;
     this.heapUpTo = 0;
     this.stack = null;
