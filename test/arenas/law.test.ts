@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CachedProvider } from '../../lib/allocators';
 import { Arena, currentArena, StreamingArena, withArena, withArenaSync } from '../../lib/arenas';
 import { Region } from '../../lib/platform';
+import { isEmptied } from '../support/emptied';
 import { asyncCodeOf, codeOf } from './support';
 
 /** Takes much memory and writes into it, so that freed pages would get new owners. */
@@ -11,10 +12,6 @@ function churn(): void {
     using region = Region.map(65_536);
     region.bytes.fill(0xee);
   }
-}
-
-function clean(view: Uint8Array): boolean {
-  return view.length === 0 || view.every((byte) => byte === 0);
 }
 
 describe('withArena', () => {
@@ -35,7 +32,7 @@ describe('withArena', () => {
           codeOf(() => arena.reset()),
           codeOf(() => currentArena()?.alloc(8)),
         ];
-        return { codes, clean: seen.every(clean), lengths: seen.reduce((sum, { length }) => sum + length, 0) };
+        return { codes, clean: seen.every(isEmptied), lengths: seen.reduce((sum, { length }) => sum + length, 0) };
       })();
       await sleep(5);
       expect(seen.every((view) => view[0] === 0xaa)).toBe(true);
@@ -90,7 +87,7 @@ describe('reset under a task', () => {
         const views = Array.from({ length: 10 }, () => arena.alloc(1500).fill(0xaa));
         const task = (async () => {
           await sleep(2);
-          return views.every(clean) && (carrier === 'shared' || views.every(({ length }) => length === 0));
+          return views.every(isEmptied) && (carrier === 'shared' || views.every(({ length }) => length === 0));
         })();
         arena.reset();
         for (let i = 0; i < 10; i += 1) arena.alloc(1500).fill(0xbb);
@@ -144,7 +141,7 @@ describe('a provider that forgets to empty the views', () => {
     first.dispose();
     using second = new Arena({ provider });
     second.alloc(100).fill(2);
-    expect(view.length).toBe(0);
+    expect(isEmptied(view)).toBe(true);
     second.dispose();
     for (const region of kept) region.free();
   });
@@ -158,6 +155,6 @@ test('a streaming arena that closes takes the bytes from the leases', async () =
   const waiting = asyncCodeOf(arena.acquire());
   arena.dispose();
   churn();
-  expect([view.length, lease.valid, await waiting]).toEqual([0, false, 'ERR_MEMORY_CLOSED']);
+  expect([isEmptied(view), lease.valid, await waiting]).toEqual([true, false, 'ERR_MEMORY_CLOSED']);
   expect(codeOf(() => lease.buffer)).toBe('ERR_MEMORY_STALE_HANDLE');
 });
