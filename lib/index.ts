@@ -95,6 +95,7 @@ export {
   systemClock,
   systemTimers,
   type Timers,
+  type WaitOptions,
 } from './core';
 export {
   type AdaptorDescription,
@@ -122,5 +123,6 @@ export {
 } from './manager';
 export * from './monitor';
 export * from './platform';
+export * from './pools';
 export * from './system';
 export * from './tracking';

@@ -1,22 +1,13 @@
-import { type ByteSize, checkInteger, checkOptions, checkSignal, parseBytes, parseDuration } from '../core';
+import { type ByteSize, checkOptions, parseBytes, parseWait, WAIT_KEYS, type WaitRequest } from '../core';
 import type { BudgetAcquireOptions } from './options';
 
 /** What acquire() was asked for, checked. */
-export interface AcquireRequest {
+export interface AcquireRequest extends WaitRequest {
   readonly bytes: number;
-  readonly priority: number;
-  readonly deadlineMs: number | undefined;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function parseAcquire(where: string, size: ByteSize, options: BudgetAcquireOptions): AcquireRequest {
-  const given = checkOptions(where, options, ['deadlineMs', 'signal', 'priority']);
-  const { deadlineMs, priority = 50 } = given;
-  return {
-    bytes: parseBytes(size, `${where}: bytes`, { minBytes: 1 }),
-    priority: checkInteger(`${where}: priority`, priority, 0, 100),
-    deadlineMs: deadlineMs === undefined ? undefined : parseDuration(deadlineMs, `${where}: deadlineMs`),
-    signal: checkSignal(`${where}: signal`, given.signal),
-  };
+  const given = checkOptions(where, options, WAIT_KEYS);
+  return { bytes: parseBytes(size, `${where}: bytes`, { minBytes: 1 }), ...parseWait(where, given) };
 }

@@ -1,9 +1,9 @@
-import { type MemoryError, memoryError } from '../core';
+import { type MemoryError, memoryError, type Waiter, WaiterQueue } from '../core';
 import { type BudgetPolicy, checkAllowance } from './policy';
-import { type Waiter, WaiterQueue } from './waiters';
 
 /** A request that waits for capacity of a node. */
 export interface Waiting extends Waiter {
+  readonly bytes: number;
   readonly node: BudgetNode;
   /** Where it stands. */
   at: BudgetNode;

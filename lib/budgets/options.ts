@@ -1,4 +1,4 @@
-import type { ByteSize, Duration, Timers } from '../core';
+import type { ByteSize, Duration, Timers, WaitOptions } from '../core';
 import type { BudgetPolicy, PolicyName } from './policy';
 import type { ReservationMode } from './reservation';
 
@@ -24,13 +24,8 @@ export interface BudgetOptions extends ChildBudgetOptions {
   readonly timers?: Timers;
 }
 
-export interface BudgetAcquireOptions {
-  /** How long to wait, at most. Default: without end. */
-  readonly deadlineMs?: Duration;
-  readonly signal?: AbortSignal;
-  /** Higher is served first. Default 50. */
-  readonly priority?: number;
-}
+/** How acquire() waits. */
+export type BudgetAcquireOptions = WaitOptions;
 
 export interface ReservationOptions {
   readonly mode?: ReservationMode;

@@ -36,6 +36,7 @@ export {
 } from './errors';
 export { nearest } from './nearest';
 export { notForUsers } from './not-for-users';
+export { ignoreFailure, isThenable } from './thenable';
 export { systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';
 export {
@@ -47,3 +48,5 @@ export {
   parseBytes,
   parseDuration,
 } from './units';
+export { parseWait, WAIT_KEYS, type WaitOptions, type WaitRequest } from './wait-options';
+export { type Waiter, WaiterQueue } from './waiter-queue';

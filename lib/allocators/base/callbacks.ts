@@ -1,12 +1,12 @@
-import { checkFunction, memoryError } from '../../core';
+import { checkFunction, ignoreFailure, isThenable, memoryError } from '../../core';
 
 /**
  * Throws for a promise that a callback returned: its work would outlive the memory. The promise's own failure is taken
  * note of, so that it does not end the process beside the error.
  */
 function refusePromise(where: string, result: unknown, hint: string): void {
-  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return;
-  Promise.resolve(result).catch(() => {});
+  if (!isThenable(result)) return;
+  ignoreFailure(result);
   throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: work must not return a promise`, { hint });
 }
 

@@ -1,8 +1,8 @@
-import type { Timers } from '../../core';
-import { type Waiter, WaiterQueue } from '../waiters';
+import { type Timers, type Waiter, WaiterQueue } from '../../core';
 
 /** Somebody of this member who waits. */
 export interface SharedWaiter extends Waiter {
+  readonly bytes: number;
   grant(): void;
   fail(error: unknown): void;
 }

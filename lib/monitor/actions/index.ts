@@ -16,4 +16,4 @@ export {
   type TrimsMemory,
 } from './action';
 export { type ActionOutcome, Journal, type JournalEntry } from './journal';
-export { ActionRunner, DEFAULT_STEP_RATIO, isThenable, type RunnerHost, type RunnerSettings } from './runner';
+export { ActionRunner, DEFAULT_STEP_RATIO, type RunnerHost, type RunnerSettings } from './runner';

@@ -1,4 +1,4 @@
-import { isMemoryError, memoryError, type PressureLevel } from '../../core';
+import { isMemoryError, isThenable, memoryError, type PressureLevel } from '../../core';
 import { rankOf } from '../scale';
 import { reasonOf } from '../sources';
 import { type ActionContext, type CheckedAction, ratioAt, type StepRatio } from './action';
@@ -246,11 +246,6 @@ export class ActionRunner {
     const rest = { freedBytes: null, measured: false, error: null, ...more };
     this.host.told(this.host.journal.add({ atMs: this.host.nowMs(), ...entry, ...rest }));
   }
-}
-
-/** A promise of any realm or library. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function measured({ measure, reclaimableBytes }: CheckedAction): number | null {

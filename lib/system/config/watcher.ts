@@ -7,6 +7,7 @@ import {
   checkOptions,
   type Duration,
   isMemoryError,
+  isThenable,
   type MemoryError,
   memoryError,
   parseDuration,
@@ -210,10 +211,6 @@ export class ConfigWatcher extends EventEmitter<ConfigEvents> implements Disposa
     // A listener of errors that throws has nobody left to be told to.
     if (event !== 'error') this.tell('error', listenerFailed(event, cause));
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 function listenerFailed(event: string, cause: unknown): MemoryError {

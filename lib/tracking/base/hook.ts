@@ -1,16 +1,5 @@
-import { describe, memoryError } from '../../core';
+import { describe, ignoreFailure, memoryError } from '../../core';
 import type { AllocationRequest } from './adaptor';
-
-/** A promise that nobody waits for may not end the process when it fails. `then` sees the failure, if given. */
-export function ignoreFailure(answer: unknown, then: () => void = () => {}): void {
-  if ((typeof answer !== 'object' || answer === null) && typeof answer !== 'function') return;
-  new Promise((resolve) => resolve(answer)).catch(then);
-}
-
-/** True for what can be waited for. */
-export function isThenable(answer: unknown): boolean {
-  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
-}
 
 /** Calls a user's function while no allocation is under way, and keeps the function from starting another one. */
 export class HookGuard {

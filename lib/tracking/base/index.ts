@@ -1,4 +1,4 @@
 export { type AllocationRequest, AllocatorAdaptor, checkAllocator, isExhausted, nameIn, unwrap } from './adaptor';
 export { BlockBook } from './block-book';
 export { BlockTable } from './block-table';
-export { HookGuard, ignoreFailure, isThenable } from './hook';
+export { HookGuard } from './hook';

@@ -5,10 +5,12 @@ import {
   checkBudget,
   checkOptions,
   describe,
+  ignoreFailure,
+  isThenable,
   type MemoryError,
   memoryError,
 } from '../../core';
-import { AllocatorAdaptor, ignoreFailure, isThenable, nameIn } from '../base';
+import { AllocatorAdaptor, nameIn } from '../base';
 import { ByteLimit } from './limit';
 
 /** An allocation, and one that the budget makes from inside of its reservation. */

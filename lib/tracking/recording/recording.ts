@@ -7,9 +7,10 @@ import {
   checkFunction,
   checkOptions,
   disposeAll,
+  ignoreFailure,
   parseBytes,
 } from '../../core';
-import { AllocatorAdaptor, BlockTable, ignoreFailure, isExhausted, nameIn } from '../base';
+import { AllocatorAdaptor, BlockTable, isExhausted, nameIn } from '../base';
 import {
   COLUMNS,
   EXTRA_COLUMNS,

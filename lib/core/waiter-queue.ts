@@ -1,6 +1,5 @@
-/** Somebody who waits for capacity. Ordered by priority (higher first), then by arrival. */
+/** Somebody who waits. Ordered by priority (higher first), then by arrival. */
 export interface Waiter {
-  readonly bytes: number;
   readonly priority: number;
   readonly arrival: number;
   /** True once served, refused, aborted or timed out: it is skipped where it still stands in a queue. */

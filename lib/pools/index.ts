@@ -1,0 +1,1 @@
+export type { Pool, PoolCallbacks, PoolHooks, PoolStats } from './base';
