@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HERE, MIB, nebula, timedInBatches } from './harness.mjs';
+import { peer } from './peer.mjs';
 
 export const STEPS = 2 ** 20;
 const BATCH = 1000;
@@ -91,29 +92,20 @@ export function bufferVariant(name, trace, pairs) {
 
 /** `@thi.ng/malloc`, installed into a temporary folder for the run; null where it cannot be had. */
 export async function thingVariant(name, trace, pairs) {
-  const folder = mkdtempSync(join(tmpdir(), 'nebula-bench-'));
-  try {
-    const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--no-package-lock'];
-    const done = spawnSync('npm', ['install', '--prefix', folder, ...flags, '@thi.ng/malloc@6'], { stdio: 'ignore' });
-    if (done.status !== 0) return null;
-    const { MemPool } = await import(join(folder, 'node_modules/@thi.ng/malloc/index.js'));
-    const pool = new MemPool({ size: 256 * MIB });
-    const held = Int32Array.from(trace.first, (size) => pool.malloc(size));
-    const loop = loopOf('pool.malloc(size)', 'pool.free(held[slot])', pool, held, trace);
-    let at = 0;
-    return {
-      name,
-      run: () => {
-        const times = timedInBatches(pairs, 50, (first, count) => loop(at + first, count));
-        at += pairs;
-        return times;
-      },
-    };
-  } catch {
-    return null;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const { MemPool } = (await peer('@thi.ng/malloc@6')) ?? {};
+  if (MemPool === undefined) return null;
+  const pool = new MemPool({ size: 256 * MIB });
+  const held = Int32Array.from(trace.first, (size) => pool.malloc(size));
+  const loop = loopOf('pool.malloc(size)', 'pool.free(held[slot])', pool, held, trace);
+  let at = 0;
+  return {
+    name,
+    run: () => {
+      const times = timedInBatches(pairs, 50, (first, count) => loop(at + first, count));
+      at += pairs;
+      return times;
+    },
+  };
 }
 
 /** Calls `use` with variants of the C program, one for each general allocator that can be linked here. */
