@@ -34,8 +34,10 @@ export {
   MemoryValidationError,
   memoryError,
 } from './errors';
+export { INSPECT } from './inspect';
 export { nearest } from './nearest';
 export { notForUsers } from './not-for-users';
+export { printable } from './printable';
 export { ignoreFailure, isThenable } from './thenable';
 export { systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';

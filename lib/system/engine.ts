@@ -3,7 +3,7 @@ import { type MemoryError, memoryError, type PressureLevel } from '../core';
 import { type AllocatorManager, LOW_END, type Owner, type Reclaimer } from '../manager';
 import { type Hooks, wordsOf } from './extensions/hooks';
 import type { SystemState } from './extensions/plugin';
-import { CHARGES, chargeOf, LARGEST_CHARGED_BY_TABLE } from './tiers/charge';
+import { CHARGES, chargeBefore, chargeOf, LARGEST_CHARGED_BY_TABLE } from './tiers/charge';
 import { FAST_BYTES, type Space, tierOf } from './tiers/space';
 import { BLOCK_ALIGNMENT, type Tier } from './tiers/tier';
 
@@ -161,7 +161,7 @@ export class Engine {
   /**
    * A request with everything that can be asked. Returns the handle, or the error of what is not to be had now.
    *
-   * @param paid the budget was charged by the caller, who gives that back where this is refused or throws
+   * @param paid bytes that the caller has charged the budget, who gives them back where this is refused or throws; 0 for none
    * @throws what is wrong with the request or the state, and what a budget or provider throws that is no want of room
    */
   serve(
@@ -170,7 +170,7 @@ export class Engine {
     byteLength: number,
     alignment: number,
     priority: number,
-    paid: boolean = false,
+    paid: number = 0,
   ): number | MemoryError {
     this.ready(where);
     checkByteLength(where, byteLength);
@@ -199,7 +199,7 @@ export class Engine {
     byteLength: number,
     alignment: number,
     priority: number,
-    paid: boolean,
+    paid: number,
   ): number | MemoryError {
     if (byteLength > LARGEST_REQUEST) {
       return memoryError('ERR_MEMORY_TOO_LARGE', `${where}: ${byteLength} bytes are more than a system can count`, {
@@ -211,25 +211,66 @@ export class Engine {
       this.shed += 1;
       return this.tooLowFor(where, byteLength, priority);
     }
-    const charge = chargeOf(byteLength);
-    if (space.budget !== null && !paid) {
+    const charge = paid === 0 ? chargeBefore(byteLength, alignment) : paid;
+    if (space.budget !== null && paid === 0) {
       const refused = this.reserve(space, charge);
       if (refused !== null) return refused;
     }
-    let handle = -1;
+    let result: number | MemoryError = -1;
     try {
-      handle = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
-      if (handle === -1) handle = this.takeAfterReclaim(space, byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
+      result = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
+      if (result === -1) result = this.takeAfterReclaim(space, byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
+      if (result !== -1 && space.budget !== null) result = this.settle(space, result, byteLength, charge);
+    } catch (error) {
+      result = -1;
+      throw error;
     } finally {
-      if (handle === -1 && !paid && space.budget !== null) space.giveBack(charge);
+      if ((typeof result !== 'number' || result === -1) && paid === 0 && space.budget !== null) space.giveBack(charge);
     }
-    if (handle !== -1) return handle;
+    if (result !== -1) return result;
     space.failures += 1;
     return memoryError('ERR_MEMORY_OUT_OF_MEMORY', `${where}: no tier has room for ${byteLength} bytes`, {
       requestedBytes: byteLength,
       source: space.name === '' ? 'system' : space.name,
       hint: 'Free what is no longer needed, make the tiers larger, or leave the tier of the system in.',
     });
+  }
+
+  // Once a block is there it is known what it took: more than its size says where it is aligned to more than 16 bytes, and in
+  // tiers of fixed blocks, of larger pages or with adaptors. That is what it is charged.
+  private settle(space: Space, handle: number, byteLength: number, charge: number): number | MemoryError {
+    const { took } = space;
+    const usual = chargeOf(byteLength);
+    const whole = Math.max(usual, took);
+    if (whole > charge) {
+      let refused: MemoryError | null = null;
+      let reserved = false;
+      try {
+        refused = this.reserve(space, whole - charge);
+        reserved = refused === null;
+      } finally {
+        if (!reserved) this.takeBack(handle, byteLength);
+      }
+      if (refused !== null) return refused;
+    } else if (whole < charge) {
+      space.giveBack(charge - whole);
+    }
+    if (whole === usual) return handle;
+    const owner = this.manager.space.ownerOf(handle);
+    if (owner === null) {
+      space.giveBack(whole - charge); // the budget has ended the space meanwhile, and the block with it
+      return -1;
+    }
+    (tierOf(owner) as Tier).keepCharge(handle, whole);
+    return handle;
+  }
+
+  private takeBack(handle: number, byteLength: number): void {
+    const owner = this.manager.space.ownerOf(handle);
+    if (owner === null) return; // gone with its space
+    owner.allocator.deallocate(this.manager.space.offsetOf(owner, handle), byteLength);
+    const tier = tierOf(owner) as Tier;
+    if (tier.watchesFrees) this.tidy(tier, owner);
   }
 
   // Where that does not help, the next ones fail without it: 1, 3, 7 and so on up to 1023 of them.
@@ -305,8 +346,20 @@ export class Engine {
     const owner = space.ownerOf(handle);
     if (owner === null) throw space.refusal(where, handle);
     const tier = tierOf(owner) as Tier;
-    owner.allocator.deallocate(space.offsetOf(owner, handle), byteLength);
-    if (tier.home.budget !== null) tier.home.giveBack(chargeOf(byteLength));
+    if (tier.home.budget === null) {
+      owner.allocator.deallocate(space.offsetOf(owner, handle), byteLength);
+    } else {
+      // Out before the free: the handle may be another block's when it returns.
+      const kept = tier.takeCharge(handle);
+      let done = false;
+      try {
+        owner.allocator.deallocate(space.offsetOf(owner, handle), byteLength);
+        done = true;
+      } finally {
+        if (!done && kept !== undefined) tier.keepCharge(handle, kept);
+      }
+      tier.home.giveBack(kept ?? chargeOf(byteLength));
+    }
     if (tier.watchesFrees) this.tidy(tier, owner);
     if (!this.plain) this.told('onDeallocation', tier.home, handle, byteLength, tier);
     this.onFree?.();

@@ -1,12 +1,4 @@
-import {
-  checkInteger,
-  checkOptions,
-  describe,
-  memoryError,
-  nearest,
-  PRESSURE_LEVELS,
-  type PressureLevel,
-} from '../core';
+import { checkInteger, checkOneOf, checkOptions, PRESSURE_LEVELS, type PressureLevel } from '../core';
 
 /** How important a request is: a number from 0 to 100, or a word for one. Low ones are refused first when memory is short. */
 export type Priority = number | PriorityName;
@@ -20,13 +12,8 @@ export const NORMAL = 50;
 /** @throws ERR_MEMORY_INVALID_ARGUMENT naming the nearest word, ERR_MEMORY_OUT_OF_RANGE */
 export function checkPriority(name: string, priority: unknown): number {
   if (typeof priority !== 'string') return checkInteger(name, priority, 0, 100);
-  if (Object.hasOwn(PRIORITIES, priority)) return PRIORITIES[priority as PriorityName];
-  const words = Object.keys(PRIORITIES);
-  const guess = nearest(priority, words);
-  throw memoryError(
-    'ERR_MEMORY_INVALID_ARGUMENT',
-    `${name} must be 0 to 100 or one of ${words.join(', ')}, got ${describe(priority)}.${guess === undefined ? '' : ` Did you mean '${guess}'?`}`,
-  );
+  const words = Object.keys(PRIORITIES) as PriorityName[];
+  return PRIORITIES[checkOneOf(`${name}, where it is no number from 0 to 100,`, priority, words)];
 }
 
 /** The least priority that is served at each level of pressure. */

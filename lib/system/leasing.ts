@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { checkBlockAlignment } from '../allocators';
 import type { Reservation } from '../budgets';
 import {
   type BudgetLike,
@@ -17,7 +18,7 @@ import { checkPriority, type Priority } from './gate';
 import { Holders } from './holders';
 import { MemoryLease } from './lease';
 import { type RequestOptions, Tenant } from './tenants/tenant';
-import { chargeOf } from './tiers/charge';
+import { chargeBefore } from './tiers/charge';
 import type { Space } from './tiers/space';
 import { BLOCK_ALIGNMENT } from './tiers/tier';
 
@@ -75,20 +76,21 @@ export class Leasing {
   /**
    * A lease, or the error of what is not to be had now.
    *
-   * @param paid the caller has charged the budget
+   * @param paid bytes that the caller has charged the budget; 0 for none
    */
   lease(
     where: string,
     space: Space,
     size: ByteSize,
     options: RequestOptions | undefined,
-    paid: boolean = false,
+    paid: number = 0,
   ): MemoryLease | Error {
     const byteLength = typeof size === 'number' ? size : parseBytes(size, `${where}: size`);
     const scope = this.scopes?.getStore();
     let name = UNNAMED;
     let handle = -1;
-    if (options === undefined && scope === undefined && !paid) handle = this.engine.allocateFast(space, byteLength);
+    if (options === undefined && scope === undefined && paid === 0)
+      handle = this.engine.allocateFast(space, byteLength);
     if (handle === -1) {
       const given = checkOptions<RequestOptions>(where, options, REQUEST_KEYS);
       const own = given.priority === undefined ? undefined : checkPriority(`${where}: priority`, given.priority);
@@ -122,14 +124,16 @@ export class Leasing {
         ...(deadlineMs === undefined ? {} : { deadlineMs }),
         ...(signal === undefined ? {} : { signal }),
       };
-      const reservation = await budget.acquire(chargeOf(byteLength), { ...waits, priority });
+      const alignment = rest.alignment ?? BLOCK_ALIGNMENT;
+      checkBlockAlignment(where, alignment);
+      const reservation = await budget.acquire(chargeBefore(byteLength, alignment), { ...waits, priority });
       charge = reservation.claim();
       space.charged(charge);
     }
     let lease: MemoryLease | Error | undefined;
     try {
       scope?.tenant?.needOpen('acquire'); // it may have closed while this waited
-      lease = this.lease(where, space, byteLength, rest, charge > 0);
+      lease = this.lease(where, space, byteLength, rest, charge);
     } finally {
       if (!(lease instanceof MemoryLease)) space.giveBack(charge);
     }
@@ -154,7 +158,14 @@ export class Leasing {
       priority: given.priority === undefined ? outer?.priority : checkPriority(`${where}: priority`, given.priority),
       name: given.name === undefined ? outer?.name : checkString(`${where}: name`, given.name, 200),
     };
+    if (this.engine.state === 'stopped') return work(); // nothing is served any more
     this.scopes ??= new AsyncLocalStorage<Scope>();
     return this.scopes.run(scope, work);
+  }
+
+  /** After the end of the system: no context is carried any more. */
+  close(): void {
+    this.scopes?.disable();
+    this.scopes = null;
   }
 }

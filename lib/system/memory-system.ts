@@ -287,6 +287,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
       ...this.tenants(),
     ]);
     this.manager.dispose();
+    this.leasing.close();
   }
 
   // ---- what it is ------------------------------------------------------------------------------------------------

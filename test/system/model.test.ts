@@ -43,6 +43,7 @@ interface Block {
   readonly handle: number;
   readonly lease: MemoryLease | null;
   readonly mark: number;
+  readonly charge: number;
 }
 
 class World {
@@ -86,16 +87,27 @@ class World {
   }
 
   private allocate(owner: Tenant | null, bytes: number, which: number): void {
+    const before = this.chargedTo(owner);
     const handle = (owner ?? this.system).allocate(bytes);
-    this.note({ bytes, owner, handle, lease: null, mark: which & 255 });
+    const charge = this.chargedTo(owner) - before;
+    this.note({ bytes, owner, handle, lease: null, mark: which & 255, charge }, 16);
   }
 
   private request(owner: Tenant | null, bytes: number, which: number): void {
-    const lease = (owner ?? this.system).request(bytes, { priority: which % 101, alignment: 2 ** (which % 13) });
-    this.note({ bytes, owner, handle: lease.handle, lease, mark: which & 255 });
+    const alignment = 2 ** (which % 13);
+    const before = this.chargedTo(owner);
+    const lease = (owner ?? this.system).request(bytes, { priority: which % 101, alignment });
+    const charge = this.chargedTo(owner) - before;
+    this.note({ bytes, owner, handle: lease.handle, lease, mark: which & 255, charge }, alignment);
   }
 
-  private note(block: Block): void {
+  private chargedTo(owner: Tenant | null): number {
+    return owner === null ? this.system.stats().chargedBytes : owner.usedBytes;
+  }
+
+  private note(block: Block, alignment: number): void {
+    expect(block.charge).toBeGreaterThanOrEqual(chargeOf(block.bytes));
+    if (alignment <= 16) expect([chargeOf(block.bytes), 4096]).toContain(block.charge); // a region has whole pages
     const view = this.system.view(block.handle, block.bytes);
     view[0] = block.mark;
     view[view.length - 1] = block.mark;
@@ -158,7 +170,7 @@ class World {
   check(): void {
     const { system, budget, blocks } = this;
     const stats = system.stats();
-    const charge = (mine: readonly Block[]) => mine.reduce((sum, { bytes }) => sum + chargeOf(bytes), 0);
+    const charge = (mine: readonly Block[]) => mine.reduce((sum, { charge }) => sum + charge, 0);
     expect(stats.liveBlocks).toBe(blocks.length);
     expect(budget.usedBytes).toBe(charge(blocks));
     expect(stats.chargedBytes).toBe(charge(blocks.filter(({ owner }) => owner === null)));

@@ -1,11 +1,12 @@
-import { type Allocator, type AllocatorStats, formatBytes, type MemoryError, memoryError } from '../../core';
+import { type Allocator, type AllocatorStats, formatBytes, INSPECT, type MemoryError, memoryError } from '../../core';
 import { checkBlockAlignment, checkByteLength, checkOffset } from './arguments';
 import type { Backing } from './source';
 
 /** The largest request whose checks are done in 32-bit arithmetic; larger ones take the slow path. */
 export const FAST_LIMIT = 2 ** 30;
 
-const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
+/** What AllocatorBase.recipe() tells. */
+export type Recipe = Readonly<Record<string, string | number>>;
 
 /**
  * What all allocators share: names, counters, refusals and the end of life. The hot paths are the sub-classes' own.
@@ -65,6 +66,14 @@ export abstract class AllocatorBase implements Allocator {
       capacityBytes: this.capacityBytes,
       reservedBytes: this.reservedBytes,
     });
+  }
+
+  /**
+   * @internal For recordings: the options that its counters depend on, enough to build it again. Of a budget or a provider
+   * they tell that there is one.
+   */
+  recipe(): Recipe {
+    return this.step === 0 ? { counters: 'off' } : {};
   }
 
   /** Its class and its stats: what JSON.stringify prints. */

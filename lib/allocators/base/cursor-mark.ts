@@ -23,13 +23,13 @@ export abstract class CursorMark {
 export abstract class CursorScope<M extends CursorMark> implements Disposable {
   protected readonly mark: M;
   protected open = true;
-  private readonly goBack: (mark: M) => boolean;
 
-  /** @param goBack false for a mark that is stale, and after disposal */
-  protected constructor(mark: M, goBack: (mark: M) => boolean) {
+  protected constructor(mark: M) {
     this.mark = mark;
-    this.goBack = goBack;
   }
+
+  /** Does nothing for a mark that is stale, and after disposal. */
+  protected abstract goBack(mark: M): void;
 
   /** Ends it if there is something to end. What cannot be given back (freed memory that is to be filled) leaves it open. */
   [Symbol.dispose](): void {

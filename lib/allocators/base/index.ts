@@ -1,5 +1,5 @@
 export { checkBlockAlignment, checkByteLength, checkOffset, MAX_ALIGNMENT } from './arguments';
-export { AllocatorBase, FAST_LIMIT, windowOf } from './base';
+export { AllocatorBase, FAST_LIMIT, type Recipe, windowOf } from './base';
 export { bookArray } from './bookkeeping';
 export { runWithin } from './callbacks';
 export {
@@ -11,10 +11,11 @@ export {
 } from './common-options';
 export { CursorAllocator } from './cursor-allocator';
 export { CursorMark, CursorScope } from './cursor-mark';
+export { Repayment } from './repayment';
 export {
   acquireFrom,
   type Backing,
-  backingFrom,
+  emptiesViews,
   isProvider,
   type MemorySource,
   openSource,
@@ -22,4 +23,4 @@ export {
   type RegionSource,
   releaseTo,
 } from './source';
-export { openMemory, Supply } from './supply';
+export { openMemory, Supply, suppliersOf } from './supply';

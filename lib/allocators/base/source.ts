@@ -90,12 +90,18 @@ function isHuge(region: Region): boolean {
   return region.byteLength >= HUGE_BYTES && region.placement.got.pageBytes >= HUGE_BYTES;
 }
 
+/** True for a provider that says that its release() takes the bytes from every view itself, as those of this package do. */
+export function emptiesViews(provider: RegionProvider): boolean {
+  return (provider as { emptiesViews?: unknown }).emptiesViews === true;
+}
+
 /**
- * Takes the bytes from every view of a region that goes back to a provider: a provider may hand its pages on as they are.
+ * Takes the bytes from every view of a region that goes back to a provider which may hand its pages on as they are.
  * The pages move to other addresses and stay present; without views nothing happens. Memory that cannot be moved, and huge
  * pages, which would have to be copied, are freed instead: providers settle their books for those.
  */
 function emptyViews(provider: RegionProvider, region: Region): void {
+  if (emptiesViews(provider) && !isHuge(region)) return;
   const settles = typeof (provider as { renew?: unknown }).renew === 'function';
   if (!settles || !isHuge(region)) {
     try {
@@ -114,8 +120,9 @@ function emptyViews(provider: RegionProvider, region: Region): void {
 }
 
 /**
- * Gives a region back to its provider, with its views emptied before. A provider may refuse one that was freed from under
- * us: what it says then is of no use, for the memory is gone, and whoever held it can end.
+ * Gives a region back to its provider, with its views emptied: by the provider where it says so, else before. A provider may
+ * refuse one that was freed from under us: what it says then is of no use, for the memory is gone, and whoever held it can
+ * end.
  */
 export function releaseTo(provider: RegionProvider, region: Region): void {
   if (region.state === 'live') emptyViews(provider, region);
@@ -128,7 +135,7 @@ export function releaseTo(provider: RegionProvider, region: Region): void {
 }
 
 /** Takes memory from a provider. @throws as acquireFrom */
-export function backingFrom(where: string, provider: RegionProvider, byteLength: number): Backing {
+function backingFrom(where: string, provider: RegionProvider, byteLength: number): Backing {
   const region = acquireFrom(where, provider, byteLength);
   return backingOf(region, () => releaseTo(provider, region));
 }

@@ -8,6 +8,7 @@ import {
   type RegionProvider,
 } from '../../core';
 import { Region } from '../../platform';
+import { Repayment } from './repayment';
 import {
   acquireFrom,
   type Backing,
@@ -26,6 +27,14 @@ export interface SupplySettings {
   readonly budget: BudgetLike | undefined;
 }
 
+/** That there are such, for an allocator's recipe(). */
+export function suppliersOf({ provider, budget }: SupplySettings): Readonly<Record<string, string>> {
+  return {
+    ...(provider === undefined ? {} : { provider: 'given' }),
+    ...(budget === undefined ? {} : { budget: 'given' }),
+  };
+}
+
 const PAGE_BYTES = 4096;
 
 function pageBytesOf(provider: RegionProvider | undefined): number {
@@ -41,12 +50,14 @@ export class Supply {
   readonly pageBytes: number;
   private readonly provider: RegionProvider | undefined;
   private readonly budget: BudgetLike | undefined;
+  private readonly repayment: Repayment;
   /** What is charged for the regions of a provider; those of the system carry their charge themselves. */
   private readonly charged = new Map<Region, number>();
 
   constructor({ provider, budget }: SupplySettings) {
     this.provider = provider;
     this.budget = budget;
+    this.repayment = new Repayment(budget);
     this.pageBytes = pageBytesOf(provider);
   }
 
@@ -56,20 +67,21 @@ export class Supply {
     if (provider === undefined) return Region.map(byteLength, budget === undefined ? undefined : { budget });
     if (budget === undefined) return acquireFrom(where, provider, byteLength);
     let bytes = alignUp(byteLength, this.pageBytes);
+    this.repayment.settle();
     budget.reserve(bytes);
     let region: Region | undefined;
     try {
       region = acquireFrom(where, provider, byteLength);
       const got = alignUp(region.byteLength, this.pageBytes);
       if (got > bytes) budget.reserve(got - bytes);
-      bytes = Math.max(bytes, got);
+      bytes = got; // never less: acquireFrom() has looked
       this.charged.set(region, bytes);
       return region;
     } catch (error) {
       try {
         if (region !== undefined) releaseTo(provider, region);
       } finally {
-        budget.release(bytes);
+        this.repayment.give(bytes);
       }
       throw error;
     }
@@ -82,7 +94,7 @@ export class Supply {
     const bytes = this.charged.get(region);
     if (bytes === undefined) return;
     this.charged.delete(region);
-    this.budget?.release(bytes);
+    this.repayment.give(bytes); // the region has gone, whatever the budget says
   }
 
   /** A region as the memory of an allocator. */

@@ -1,5 +1,5 @@
 import { type AllocatorStats, isMemoryError, type MemoryError, memoryError } from '../../core';
-import { AllocatorBase, bookArray, fillRange, windowOf } from '../base';
+import { AllocatorBase, bookArray, fillRange, type Recipe, suppliersOf, windowOf } from '../base';
 import { Chunks } from './chunks';
 import { BLOCK_PRESETS, type BlockOptions, type BlockSettings, blockSettings } from './options';
 import { PoolBox } from './pool-box';
@@ -277,6 +277,13 @@ export class BlockAllocator extends AllocatorBase {
   /** Blocks that can be handed out before `maxBlocks` is reached. */
   get freeBlocks(): number {
     return this.settings.maxBlocks - this.live;
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    const { blockBytes, blockAlignment, settings } = this;
+    const { blocks, maxBlocks, growBlocks } = settings;
+    return { ...super.recipe(), blockBytes, blockAlignment, blocks, maxBlocks, growBlocks, ...suppliersOf(settings) };
   }
 
   /** Handed-out blocks times the distance of two. */

@@ -1,4 +1,4 @@
-import { type Backing, openSource, Supply } from '../base';
+import { type Backing, openMemory, Supply } from '../base';
 import type { BlockSettings } from './options';
 
 /**
@@ -17,10 +17,7 @@ export class Chunks {
     this.settings = settings;
     this.supply = new Supply(settings);
     const { region, blocks, strideBytes } = settings;
-    this.add(
-      region === undefined ? this.supply.open(where, blocks * strideBytes) : openSource(where, { region }),
-      blocks,
-    );
+    this.add(openMemory(where, region === undefined ? blocks * strideBytes : { region }, settings), blocks);
   }
 
   get length(): number {

@@ -92,12 +92,6 @@ export function blockSettings(where: string, given: BlockOptions): BlockSettings
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region must be a Region, got ${describe(region)}`);
   }
   if (region?.state === 'freed') throw memoryError('ERR_MEMORY_FREED', `${where}: the region was freed before`);
-  if (region !== undefined && (common.provider !== undefined || common.budget !== undefined)) {
-    const other = common.provider === undefined ? 'budget' : 'provider';
-    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: region or ${other} is needed, or none, got both`, {
-      hint: 'Who mapped the region has paid for it: give Region.map the budget.',
-    });
-  }
   const blocks = blockCount(where, options, strideBytes);
   const maxBlocks =
     options.maxBlocks === undefined

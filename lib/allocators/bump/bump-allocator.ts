@@ -1,5 +1,5 @@
 import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
-import { CursorAllocator, fillRange, type MemorySource, runWithin } from '../base';
+import { CursorAllocator, fillRange, type MemorySource, type Recipe, runWithin } from '../base';
 import { BumpCheckpoint, BumpScope } from './checkpoint';
 import { FreedBits } from './freed-bits';
 import { BlockLedger } from './ledger';
@@ -18,7 +18,8 @@ const NAME = 'BumpAllocator';
 export class BumpAllocator extends CursorAllocator {
   private readonly leastBytes: number;
   private readonly ledger: BlockLedger | null;
-  private readonly freed: FreedBits;
+  /** Null where the ledger knows. */
+  private readonly freed: FreedBits | null;
   private readonly segments = new Segments();
   /** What `handed` was when the newest segment began, and how many of its blocks were freed. */
   private segmentBase = 0;
@@ -34,7 +35,7 @@ export class BumpAllocator extends CursorAllocator {
     super(NAME, source, settings, settings.exactFrees);
     this.leastBytes = settings.leastBytes;
     this.ledger = settings.exactFrees ? new BlockLedger() : null;
-    this.freed = new FreedBits(settings.leastBytes);
+    this.freed = settings.exactFrees ? null : new FreedBits(settings.leastBytes);
   }
 
   /** No counting, blocks of at least 16 bytes. */
@@ -142,16 +143,16 @@ export class BumpAllocator extends CursorAllocator {
       throw this.badFree(offset, byteLength);
     }
     if (this.ledger !== null) this.checkExactly(this.ledger, offset, byteLength);
-    if (this.freed.has(offset)) throw this.doubleFree('deallocate', offset);
+    if (this.freed?.has(offset)) throw this.doubleFree('deallocate', offset);
     if (offset >= this.segments.newestStart) {
       if (this.handed - this.segmentBase - this.segmentFreed === 0) throw this.doubleFree('deallocate', offset);
       this.fillFreed('deallocate', offset, byteLength);
-      this.freed.set(offset);
+      this.freed?.set(offset);
       this.segmentFreed += 1;
     } else {
       if (!this.segments.hasLive(offset)) throw this.doubleFree('deallocate', offset);
       this.fillFreed('deallocate', offset, byteLength);
-      this.freed.set(offset);
+      this.freed?.set(offset);
       this.segments.freeBelow(offset);
     }
     this.deallocations += this.step;
@@ -221,6 +222,11 @@ export class BumpAllocator extends CursorAllocator {
 
   // ---- what it is ----------------------------------------------------------------------------------------------
 
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), leastBytes: this.leastBytes };
+  }
+
   override stats(): AllocatorStats {
     this.allocations = this.step === 1 ? this.handed : 0;
     return super.stats();
@@ -254,7 +260,7 @@ export class BumpAllocator extends CursorAllocator {
   // Everything from `start` on is gone; the newest segment begins there and is empty.
   private rewind(start: number): void {
     this.ledger?.truncate(start);
-    this.freed.truncate(start);
+    this.freed?.truncate(start);
     this.segmentBase = this.handed;
     this.segmentFreed = 0;
     this.moveDown(start);

@@ -14,10 +14,17 @@ export interface Restorable {
  * Ending it after the allocator was reset, disposed or restored to before it does nothing: there is nothing left of it.
  */
 export class BumpScope extends CursorScope<BumpCheckpoint> {
+  private readonly owner: Restorable;
+
   /** Not for users: call `scope()`. */
   constructor(owner: Restorable, checkpoint: BumpCheckpoint) {
     if (!(checkpoint instanceof BumpCheckpoint)) throw notForUsers('BumpScope', 'bump.scope()');
-    super(checkpoint, (mark) => owner.restoreIfValid(mark));
+    super(checkpoint);
+    this.owner = owner;
+  }
+
+  protected override goBack(mark: BumpCheckpoint): void {
+    this.owner.restoreIfValid(mark);
   }
 
   /** What it goes back to. */

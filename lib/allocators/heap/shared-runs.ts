@@ -1,6 +1,6 @@
 import { isMemoryError, memoryError } from '../../core';
 import { windowOf } from '../base';
-import { COUNTERS, SharedAllocatorBase, type SharedMemory } from '../shared';
+import { COUNTERS, PHASES, SharedAllocatorBase, type SharedMemory } from '../shared';
 import { kindOf, ownerOf, SPAN, type SpanTable, stateOf } from './span-table';
 
 const MOST_UNITS = 2 ** 24;
@@ -178,11 +178,19 @@ export abstract class SharedRunsBase extends SharedAllocatorBase {
     try {
       beforeFree?.(first, count);
     } catch (error) {
-      spans.swap(first, freeing, state); // the block is still there, as it was
+      this.putBack(first, freeing, state);
       throw error;
     }
     spans.release(first);
     this.credit(count * unitBytes);
+  }
+
+  // A block that could not be freed is still there, as it was. Its owner may have ended meanwhile, after its blocks were
+  // looked through: then it is this attachment's, or nobody would ever take it back.
+  private putBack(first: number, freeing: number, state: number): void {
+    const owner = ownerOf(state);
+    if (!this.spans.swap(first, freeing, state) || owner === 0 || owner === this.owner) return;
+    if (this.table.phaseOf(owner) !== PHASES.live) this.spans.swap(first, state, stateOf(SPAN.head, this.owner));
   }
 
   protected disownRun(offset: number): void {

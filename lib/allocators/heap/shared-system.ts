@@ -1,5 +1,5 @@
 import { checkInteger, checkOptions, isPowerOfTwo, memoryError } from '../../core';
-import type { MemorySource } from '../base';
+import type { MemorySource, Recipe } from '../base';
 import {
   attachMemory,
   checkMade,
@@ -94,6 +94,11 @@ export class SharedSystemAllocator extends SharedRunsBase {
   disown(offset: number): void {
     this.checkSpan('disown', offset, 1);
     this.disownRun(offset);
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), pageBytes: this.pageBytes };
   }
 
   protected take(byteLength: number, alignment: number, method: string): number {

@@ -43,8 +43,9 @@ export class Slabs {
 
   /** Bookkeeping that was touched; arrays are made for the whole capacity, and the system makes them present in use. */
   get metadataBytes(): number {
-    const { runs, heads, end, odd } = this;
-    return runs.metadataBytes + runs.everUsed * 4 + heads.byteLength + end * 4 + (odd?.byteLength ?? 0);
+    const { runs, heads, spares, end, odd } = this;
+    const lists = heads.byteLength + spares.byteLength;
+    return runs.metadataBytes + runs.everUsed * 4 + lists + end * 4 + (odd?.byteLength ?? 0);
   }
 
   /** A new slab of a class, at the head of its list; 0 where there are no pages for even one block. */

@@ -52,6 +52,11 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
     this.books = new Books(options.budget === undefined ? null : checkBudget(where, options.budget));
   }
 
+  /** True where release() leaves no view that shows the pages: whoever gives a region back has nothing to empty then. */
+  get emptiesViews(): boolean {
+    return true;
+  }
+
   /** Maps a whole number of pages. */
   protected abstract map(byteLength: number): Region;
 
@@ -75,19 +80,36 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
   protected acquireBy(byteLength: number, make: (bytes: number) => Region): Region {
     const bytes = this.checkRequest('acquire', byteLength);
     try {
-      this.books.charge(bytes);
-      let region: Region;
-      try {
-        region = make(bytes);
-      } catch (error) {
-        this.books.discharge(bytes);
-        throw error;
-      }
-      this.books.admit(region, bytes);
-      return region;
+      return this.obtain(bytes, make);
     } catch (error) {
       this.books.failures += 1;
       throw error;
+    }
+  }
+
+  /** A region of whole pages, charged with what it has; what throws leaves books and budget as they were. */
+  protected obtain(bytes: number, make: (bytes: number) => Region): Region {
+    this.books.charge(bytes);
+    let region: Region | null = null;
+    try {
+      region = make(bytes);
+      if (region.byteLength > bytes) this.books.charge(region.byteLength - bytes);
+    } catch (error) {
+      if (region !== null) this.letBack(region);
+      this.books.discharge(bytes);
+      throw error;
+    }
+    this.books.admit(region, region.byteLength);
+    return region;
+  }
+
+  /** Lets go of a region that nobody holds. False where it cannot be now. */
+  protected letBack(region: Region): boolean {
+    try {
+      this.unmap(region);
+      return true;
+    } catch {
+      return region.state === 'freed';
     }
   }
 

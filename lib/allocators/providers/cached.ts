@@ -16,7 +16,7 @@ import {
   systemClock,
 } from '../../core';
 import type { Region } from '../../platform';
-import { acquireFrom } from '../base';
+import { acquireFrom, emptiesViews, isProvider } from '../base';
 import { PROVIDER_KEYS, ProviderBase, type ProviderOptions, type RenewingProvider } from './base';
 import { isExhausted, type ProviderStats } from './books';
 import { type Cached, CacheStore } from './cache-store';
@@ -95,8 +95,7 @@ export class CachedProvider extends ProviderBase {
    */
   constructor(upstream: RegionProvider = new PageProvider(), options?: CachedProviderOptions) {
     const where = 'CachedProvider';
-    const shape = upstream as Partial<RegionProvider> | null;
-    if (typeof shape?.acquire !== 'function' || typeof shape.release !== 'function') {
+    if (!isProvider(upstream)) {
       throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a provider is needed, got ${describe(upstream)}`);
     }
     const given = checkOptions<CachedProviderOptions>(where, options, [...PROVIDER_KEYS, ...KEYS]);
@@ -143,6 +142,10 @@ export class CachedProvider extends ProviderBase {
     });
   }
 
+  override get emptiesViews(): boolean {
+    return this.views.views === 'empty' && emptiesViews(this.upstream);
+  }
+
   /**
    * A kept region of at least that size and at most a quarter more, or one from upstream. When upstream or the budget has no
    * more, everything kept is given up and asked for again once.
@@ -181,25 +184,14 @@ export class CachedProvider extends ProviderBase {
       return true;
     } catch {
       // Its file was truncated, or the like: nothing for a new holder.
-      this.letUpstream(region);
+      this.letBack(region);
       this.books.discharge(byteLength);
       return false;
     }
   }
 
   private fetch(bytes: number): Region {
-    this.books.charge(bytes);
-    let region: Region | null = null;
-    try {
-      region = acquireFrom(this.where('acquire'), this.upstream, bytes);
-      if (region.byteLength > bytes) this.books.charge(region.byteLength - bytes);
-    } catch (error) {
-      if (region !== null) this.letUpstream(region);
-      this.books.discharge(bytes);
-      throw error;
-    }
-    this.books.admit(region, region.byteLength);
-    return region;
+    return this.obtain(bytes, (pages) => this.map(pages));
   }
 
   private giveUpAll(): number {
@@ -219,7 +211,7 @@ export class CachedProvider extends ProviderBase {
     const kept = region.state === 'live' ? this.renewed(region, bytes) : null;
     if (kept === null) {
       if (region.state === 'live') this.upstream.release(region);
-      else this.letUpstream(region);
+      else this.letBack(region);
       this.unkept += 1;
       this.books.dismiss(region, bytes);
       this.books.discharge(bytes);
@@ -292,7 +284,7 @@ export class CachedProvider extends ProviderBase {
   }
 
   protected override forget(region: Region): void {
-    this.letUpstream(region);
+    this.letBack(region);
   }
 
   protected map(byteLength: number): Region {
@@ -343,22 +335,13 @@ export class CachedProvider extends ProviderBase {
   private drop(entry: Cached): boolean {
     entry.leaving = true;
     try {
-      if (!this.letUpstream(entry.region)) return false; // tried again at the next step
+      if (!this.letBack(entry.region)) return false; // tried again at the next step
     } finally {
       entry.leaving = false;
     }
     this.store.remove(entry);
     this.books.discharge(entry.byteLength);
     return true;
-  }
-
-  private letUpstream(region: Region): boolean {
-    try {
-      this.upstream.release(region);
-      return true;
-    } catch {
-      return region.state === 'freed';
-    }
   }
 
   private watch(): void {

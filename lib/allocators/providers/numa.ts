@@ -11,7 +11,7 @@ import {
   type RegionProvider,
 } from '../../core';
 import { numa, openSysroot, parseKeyed, type Region, readTopology, type Sysroot, type Topology } from '../../platform';
-import { acquireFrom } from '../base';
+import { acquireFrom, emptiesViews } from '../base';
 import { PROVIDER_KEYS, ProviderBase, type ProviderOptions, type RenewingProvider } from './base';
 import { isExhausted, type ProviderStats } from './books';
 import { cachedBytesOf } from './cached';
@@ -106,6 +106,10 @@ export class NumaProvider extends ProviderBase {
     this.sysroot = sysroot;
     this.topology = topology;
     this.currentNode = currentNode;
+  }
+
+  override get emptiesViews(): boolean {
+    return [...this.leaves.values()].every(({ provider }) => emptiesViews(provider));
   }
 
   /** The nodes that are used, ascending. */

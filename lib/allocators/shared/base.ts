@@ -1,5 +1,5 @@
 import { type AllocatorStats, formatBytes, type MemoryError, memoryError } from '../../core';
-import { AllocatorBase } from '../base';
+import { AllocatorBase, type Recipe } from '../base';
 import { HEADER, HEADER_DOUBLES } from './layout';
 import { checkMade, type SharedAllocatorHandle, type SharedMemory } from './memory';
 import { COUNTERS, type OwnerTable } from './owner-table';
@@ -64,17 +64,24 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
    * Takes back what attachments held whose worker was terminated or whose process ended without dispose(). Also done by
    * itself before a request is refused. Any attachment may call it at any time, several at once too.
    *
-   * @throws ERR_MEMORY_CLOSED
+   * @throws ERR_MEMORY_CLOSED, and what stopped it from cleaning up after one of them, such as ERR_MEMORY_CORRUPTION: the
+   *   others were cleaned up after, and that one is tried again by the next call of any attachment
    */
   recover(): Recovery {
     if (this.closed) throw this.closedError('recover');
     let owners = 0;
     let blocks = 0;
+    const failures: unknown[] = [];
     for (const owner of this.table.dead()) {
       if (!this.table.beginCleaning(owner, false)) continue;
-      blocks += this.clean(owner);
-      owners += 1;
+      try {
+        blocks += this.clean(owner);
+        owners += 1;
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return { owners, blocks };
   }
 
@@ -90,6 +97,11 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
     this.doubles[HEADER_DOUBLES.dropped] =
       this.table.sum(this.doubles, COUNTERS.allocations) - this.table.sum(this.doubles, COUNTERS.deallocations);
     this.count(COUNTERS.resets, 1);
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), owners: this.memory.layout.owners };
   }
 
   /** A snapshot over all attachments, past ones included. */
@@ -151,7 +163,13 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
 
   /** Who cleans a place is the only one that writes its counters. */
   private clean(owner: number): number {
-    const blocks = this.reclaim(owner);
+    let blocks: number;
+    try {
+      blocks = this.reclaim(owner);
+    } catch (error) {
+      this.table.abandon(owner);
+      throw error;
+    }
     const at = this.table.countersOf(owner) + COUNTERS.deallocations;
     this.doubles[at] = (this.doubles[at] ?? 0) + blocks;
     this.table.release(owner);

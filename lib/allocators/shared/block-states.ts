@@ -10,7 +10,7 @@ import type { OwnerTable } from './owner-table';
 // next, and who ends in between leaves a difference that tells everybody the right number: it is put right by the next
 // one who asks, and before the bit changes again. Epoch and lower bits together are a generation of 53 bits.
 
-export const OWNER_BITS = 10;
+const OWNER_BITS = 10;
 export const OWNER_MASK = (1 << OWNER_BITS) - 1;
 const LOWER_GENERATIONS = 2 ** (31 - OWNER_BITS);
 
@@ -19,13 +19,14 @@ const GAP = 32;
 
 /**
  * Blocks that an attachment freed last and takes again first, in words of its own: free for everybody by their state, but
- * without a hint, which costs two atomic operations a pair. Who finds no hint looks here too.
+ * without a hint, which costs two atomic operations a pair. Who finds no hint takes over half of somebody's stock.
  */
 export const STOCK = 32;
+export const MOST_STOCK = 4096;
 
 /** Words of the own area for so many blocks: stocks, states, sizes as asked for, hints, epochs. */
-export function blockWords(blocks: number, owners: number): number {
-  return GAP + owners * STOCK + 2 * blocks + GAP + Hints.wordsFor(blocks) + GAP + blocks;
+export function blockWords(blocks: number, owners: number, stock: number): number {
+  return GAP + owners * stock + 2 * blocks + GAP + Hints.wordsFor(blocks) + GAP + blocks;
 }
 
 /** The word of a block after it was freed. */
@@ -37,8 +38,9 @@ export function freed(state: number): number {
 export class BlockStates {
   readonly blocks: number;
   readonly words: Int32Array;
-  /** First word of the stocks. */
+  /** First word of the stocks, and how many blocks fit into one. */
   readonly stocks: number;
+  readonly stock: number;
   private readonly table: OwnerTable;
   /** First word of the states, and of the sizes. */
   readonly states: number;
@@ -47,12 +49,13 @@ export class BlockStates {
   /** First word of the epochs: touched by leases, and once in two million frees of a block. */
   private readonly epochs: number;
 
-  constructor(memory: SharedMemory, blocks: number) {
+  constructor(memory: SharedMemory, blocks: number, stock: number) {
     this.blocks = blocks;
+    this.stock = stock;
     this.words = memory.words;
     this.table = memory.table;
     this.stocks = memory.own + GAP;
-    this.states = this.stocks + memory.layout.owners * STOCK;
+    this.states = this.stocks + memory.layout.owners * stock;
     this.sizes = this.states + blocks;
     this.hints = new Hints(memory.words, this.sizes + blocks + GAP, blocks);
     this.epochs = this.sizes + blocks + GAP + Hints.wordsFor(blocks) + GAP;
@@ -60,7 +63,15 @@ export class BlockStates {
 
   /** Frees a block whose word was `state`; false when it is another one by now. */
   free(block: number, state: number): boolean {
-    const next = freed(state);
+    return this.advance(block, state, freed(state));
+  }
+
+  /** Goes on to the next generation with the same owner; false when the word is another one by now. */
+  renew(block: number, state: number): boolean {
+    return this.advance(block, state, freed(state) | (state & OWNER_MASK));
+  }
+
+  private advance(block: number, state: number, next: number): boolean {
     const crosses = (next ^ state) < 0;
     const epoch = crosses ? this.epochOf(block, state) : 0;
     if (epoch === undefined || Atomics.compareExchange(this.words, this.states + block, state, next) !== state) {
@@ -129,21 +140,36 @@ export class BlockStates {
     }
   }
 
-  /** Sets hints for what is free in anybody's stock; -1 without any, or a word of hints where to look. */
-  unstock(): number {
-    let found = -1;
-    for (let owner = 1; owner <= this.table.owners; owner += 1) {
-      if (this.table.isVacant(owner)) continue;
-      const from = this.stocks + (owner - 1) * STOCK;
-      for (let at = from; at < from + STOCK; at += 1) {
-        const block = this.words[at] ?? 0;
-        if (block < 0 || block >= this.blocks) continue;
-        if ((Atomics.load(this.words, this.states + block) & OWNER_MASK) !== 0) continue;
-        this.hints.repair(block);
-        found = block >>> 5;
-      }
+  /**
+   * Copies half of what is free in the fullest stock of others into the stock of `owner`, what has lain longest there
+   * first. Those are hints: their owner finds them taken later. @returns how many
+   */
+  steal(owner: number): number {
+    let most = 0;
+    let from = 0;
+    for (let other = 1; other <= this.table.owners; other += 1) {
+      if (other === owner || this.table.isVacant(other)) continue;
+      const at = this.stocks + (other - 1) * this.stock;
+      let free = 0;
+      for (let step = 0; step < this.stock; step += 1) if (this.isFree(this.words[at + step] ?? -1)) free += 1;
+      if (free <= most) continue;
+      most = free;
+      from = at;
     }
-    return found;
+    const to = this.stocks + (owner - 1) * this.stock;
+    let taken = 0;
+    for (let step = 0; step < this.stock && 2 * taken < most; step += 1) {
+      const block = this.words[from + step] ?? -1;
+      if (!this.isFree(block)) continue;
+      this.words[to + taken] = block;
+      taken += 1;
+    }
+    return taken;
+  }
+
+  private isFree(block: number): boolean {
+    if (block < 0 || block >= this.blocks) return false;
+    return (Atomics.load(this.words, this.states + block) & OWNER_MASK) === 0;
   }
 
   /** Sets hints that were lost; true when there is a free block. */

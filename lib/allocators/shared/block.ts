@@ -1,7 +1,7 @@
 import { type ByteSize, checkInteger, checkOptions, memoryError, parseBytes } from '../../core';
-import { type MemorySource, windowOf } from '../base';
+import { type MemorySource, type Recipe, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
-import { BlockStates, blockWords, freed, OWNER_MASK, STOCK } from './block-states';
+import { BlockStates, blockWords, freed, MOST_STOCK, OWNER_MASK, STOCK } from './block-states';
 import { HEADER } from './layout';
 import {
   attachMemory,
@@ -18,6 +18,11 @@ import { checkLease, type SharedBlockLease, SharedPoolBox } from './pool-box';
 export interface SharedBlockOptions extends SharedAllocatorOptions {
   /** Size of every block: a multiple of the largest alignment that is to be granted. */
   readonly blockBytes: ByteSize;
+  /**
+   * Blocks that an attachment keeps for itself first when it frees them, while nobody else lacks some: 0 to 4096.
+   * Default 32.
+   */
+  readonly stockBlocks?: number;
 }
 
 /** Blocks by number instead of by the size of the memory. */
@@ -26,7 +31,19 @@ export interface SharedBlockCount extends SharedBlockOptions {
   readonly blocks: number;
 }
 
-const KEYS = ['name', 'owners', 'pages', 'blockBytes'] as const;
+/** Where the blocks of a {@link SharedBlockAllocator} came from. */
+export interface SharedBlockSharing {
+  /** Attachments that are there, those that died and were not missed yet among them. */
+  readonly attachments: number;
+  /** Blocks that came from the common store; all others from somebody's own stock. */
+  readonly common: number;
+  /** Blocks that went from one stock to another one. */
+  readonly stolen: number;
+  /** How often this attachment took some of another one's stock. */
+  readonly steals: number;
+}
+
+const KEYS = ['name', 'owners', 'pages', 'blockBytes', 'stockBlocks'] as const;
 const MOST_BLOCKS = 2 ** 26;
 const MOST_BLOCK_BYTES = 2 ** 30;
 const GOLDEN = 0.618033988749895;
@@ -54,7 +71,9 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   private at: number;
   /** Where this attachment's stock begins, and how many blocks it holds. */
   private stock: number;
+  private readonly stockSize: number;
   private stocked = 0;
+  private steals = 0;
   private live = 0;
   private peak: number;
   private generation = 0;
@@ -62,10 +81,11 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
 
   private constructor(where: string, name: string, memory: SharedMemory) {
     super(name, memory);
-    const [blockBytes = 0, blocks = 0] = memory.layout.parameters;
+    const [blockBytes = 0, blocks = 0, stockSize = 0] = memory.layout.parameters;
     this.blockBytes = blockBytes;
     this.blocks = blocks;
-    this.table32 = new BlockStates(memory, blocks);
+    this.stockSize = stockSize;
+    this.table32 = new BlockStates(memory, blocks, stockSize);
     this.states = this.table32.states;
     this.sizes = this.table32.sizes;
     this.hints = this.table32.hints.base;
@@ -74,7 +94,8 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     this.peak = 0;
     this.stock = 0;
     this.enter(where);
-    this.stock = this.table32.stocks + (this.owner - 1) * STOCK;
+    this.stock = this.table32.stocks + (this.owner - 1) * stockSize;
+    this.words.fill(-1, this.stock, this.stock + stockSize); // of who had the place before
     // Far from each other, so that two workers touch different cache lines.
     this.at = Math.floor(this.table32.hints.firstLevelWords * ((this.owner * GOLDEN) % 1));
     this.peak = this.doubles[this.counters + COUNTERS.peak] ?? 0;
@@ -103,13 +124,14 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     const source = counted
       ? blockBytes * checkInteger(`${where}: blocks`, (given as SharedBlockCount).blocks, 1, MOST_BLOCKS)
       : (first as MemorySource);
+    const stock = checkInteger(`${where}: stockBlocks`, given.stockBlocks ?? STOCK, 0, MOST_STOCK);
     const memory = createMemory(where, 'block', source, given, (dataBytes, owners) => {
       const held = Math.floor(dataBytes / blockBytes);
       const blocks = counted ? (given as SharedBlockCount).blocks : held;
       checkInteger(`${where}: blocks that the memory holds`, blocks, 1, MOST_BLOCKS);
-      return { ownWords: blockWords(blocks, owners), parameters: [blockBytes, blocks] };
+      return { ownWords: blockWords(blocks, owners, stock), parameters: [blockBytes, blocks, stock] };
     });
-    new BlockStates(memory, memory.layout.parameters[1] ?? 0).hints.fill();
+    new BlockStates(memory, memory.layout.parameters[1] ?? 0, stock).hints.fill();
     memory.publish();
     return new SharedBlockAllocator(where, name, memory);
   }
@@ -118,10 +140,12 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   static attach(handle: SharedAllocatorHandle): SharedBlockAllocator {
     const where = 'SharedBlockAllocator.attach';
     const { memory, name } = attachMemory(where, 'block', handle, ({ parameters, ownWords, dataBytes, owners }) => {
-      const [blockBytes = 0, blocks = 0] = parameters;
+      const [blockBytes = 0, blocks = 0, stock = 0] = parameters;
       const whole = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
-      if (!whole(blockBytes, MOST_BLOCK_BYTES) || !whole(blocks, MOST_BLOCKS)) return false;
-      return blocks * blockBytes <= dataBytes && blockWords(blocks, owners) <= ownWords;
+      if (!whole(blockBytes, MOST_BLOCK_BYTES) || !whole(blocks, MOST_BLOCKS) || !whole(stock + 1, MOST_STOCK + 1)) {
+        return false;
+      }
+      return blocks * blockBytes <= dataBytes && blockWords(blocks, owners, stock) <= ownWords;
     });
     return new SharedBlockAllocator(where, name, memory);
   }
@@ -134,6 +158,11 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   /** Bytes of the blocks that all attachments hold; exact while nobody is inside a call. */
   get usedBytes(): number {
     return this.closed ? 0 : Math.min(this.liveAllocations, this.blocks) * this.blockBytes;
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), blockBytes: this.blockBytes, blocks: this.blocks };
   }
 
   /** Exact with one attachment; with several about the sum of their own peaks, and never less than what is in use. */
@@ -190,6 +219,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
         }
         block = (word << 5) + 31 - Math.clz32(bits & -bits);
         if (!this.table32.hints.take(block)) continue;
+        this.count(COUNTERS.extra, 1);
       }
       const at = this.states + block;
       const state = words[at] ?? -1;
@@ -224,7 +254,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     const done =
       (next ^ state) < 0 ? this.table32.free(block, state) : Atomics.compareExchange(words, at, state, next) === state;
     if (!done) throw this.doubleFree('deallocate', offset);
-    if (this.stocked < STOCK) {
+    if (this.stocked < this.stockSize) {
       words[this.stock + this.stocked] = block;
       this.stocked += 1;
     } else {
@@ -354,6 +384,29 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     });
   }
 
+  /** Makes leases stale that were made of a block before, which this attachment holds. @throws ERR_MEMORY_FOREIGN_FREE */
+  renew(offset: number): void {
+    const block = this.heldBlock('renew', offset);
+    const state = Atomics.load(this.words, this.states + block);
+    if ((state & OWNER_MASK) === this.owner && this.table32.renew(block, state)) return;
+    throw this.foreign('renew', offset, 'was adopted by another attachment');
+  }
+
+  /** Where blocks came from. All attachments together, but for `steals`. */
+  get sharing(): SharedBlockSharing {
+    const total = (counter: number): number => (this.closed ? 0 : Math.max(0, this.table.sum(this.doubles, counter)));
+    let attachments = 0;
+    for (let owner = 1; !this.closed && owner <= this.table.owners; owner += 1) {
+      if (!this.table.isVacant(owner)) attachments += 1;
+    }
+    return {
+      attachments,
+      common: total(COUNTERS.extra),
+      stolen: total(COUNTERS.extra2),
+      steals: this.steals,
+    };
+  }
+
   // ---- ends ----------------------------------------------------------------------------------------------------------
 
   protected reclaim(owner: number): number {
@@ -379,9 +432,14 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   private moveOn(): boolean {
     let found = this.table32.hints.findWord(this.at);
     if (found === -1) found = this.table32.hints.findSlowly(this.at);
-    if (found === -1) found = this.table32.unstock();
     if (found !== -1) {
       this.at = found;
+      return true;
+    }
+    this.stocked = this.table32.steal(this.owner);
+    if (this.stocked > 0) {
+      this.steals += 1;
+      this.count(COUNTERS.extra2, this.stocked);
       return true;
     }
     // A hint can be lost with who held it. Looking at every block is for the first refusal and every 64th.

@@ -1,10 +1,11 @@
 export { type Recovery, SharedAllocatorBase } from './base';
-export { SharedBlockAllocator, type SharedBlockCount, type SharedBlockOptions } from './block';
+export { SharedBlockAllocator, type SharedBlockCount, type SharedBlockOptions, type SharedBlockSharing } from './block';
 export { SharedBumpAllocator, type SharedBumpOptions, type SharedCheckpoint } from './bump';
 export { HEADER, HEADER_DOUBLES, LAYOUT_VERSION, type Layout, type SharedKind } from './layout';
 export {
   attachMemory,
   checkMade,
+  checkWhole,
   createMemory,
   nameOf,
   type Plan,

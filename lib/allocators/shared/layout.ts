@@ -9,7 +9,7 @@ import { isPowerOfTwo, memoryError } from '../../core';
 // Only numbers stand here, never an address. What is read from it is trusted for nothing that could end the process:
 // every access goes through bounds-checked typed arrays.
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 export const MAGIC = 0x6e6d7368;
 
 export const HEADER_WORDS = 64;

@@ -199,6 +199,8 @@ export function attachMemory(
     const doubles = new Float64Array(words.buffer, 0, words.length >> 1);
     const layout = readLayout(where, words, doubles, { kind, dataBytes: region.byteLength });
     if (!fits(layout)) throw badParameters(where, layout.parameters);
+    checkWhole(where, region);
+    checkWhole(where, book);
     const data = { ...openSource(where, { region }), mayMove: false, release: () => region.free() };
     return { memory: new SharedMemory(data, book, words, layout), name: handle.name };
   } catch (error) {
@@ -206,6 +208,19 @@ export function attachMemory(
     region.free();
     throw error;
   }
+}
+
+/**
+ * A file that was cut off under its mapping reads as zeros, and zeros are blocks that are free. Whoever attaches to such
+ * memory is told: its last page shows it. @throws ERR_MEMORY_FAULTED
+ */
+export function checkWhole(where: string, region: Region): void {
+  region.window(region.byteLength - 1, 1).at(0);
+  const { faults } = region;
+  if (faults === 0) return;
+  throw memoryError('ERR_MEMORY_FAULTED', `${where}: ${faults} access(es) met pages of the memory that are not there`, {
+    hint: 'The file below it was cut off. Make the pool or allocator anew.',
+  });
 }
 
 /** The error for numbers in the bookkeeping that cannot be. */

@@ -44,6 +44,8 @@ export class OwnerTable {
   readonly owners: number;
   private readonly words: Int32Array;
   private readonly cells: BigInt64Array;
+  /** What the places that this object is cleaning were before. */
+  private readonly before = new Map<number, { readonly cell: bigint; readonly identity: Int32Array }>();
 
   constructor(words: Int32Array, owners: number) {
     this.words = words;
@@ -134,8 +136,8 @@ export class OwnerTable {
 
   /**
    * Takes a slot over for cleaning: of this thread's own attachment, or of one that is dead. True for exactly one caller,
-   * who then takes back what the owner held and calls `release`. Who dies in between is followed by another one, so
-   * taking back must be repeatable.
+   * who then takes back what the owner held and calls `release`, or `abandon` where that throws. Who dies in between is
+   * followed by another one, so taking back must be repeatable.
    */
   beginCleaning(owner: number, own: boolean): boolean {
     const at = this.wordOf(owner);
@@ -144,15 +146,32 @@ export class OwnerTable {
     if (own ? seen !== cellOf(PHASES.live, me) : this.phaseOf(owner) === PHASES.free || !this.isCellDead(owner, seen)) {
       return false;
     }
+    const identity = this.words.slice(at + 2, at + 7);
     if (Atomics.compareExchange(this.cells, at >> 1, seen, cellOf(PHASES.cleaning, me)) !== seen) return false;
     this.writeIdentity(at, me);
+    // One that leaves and cannot clean up is as dead: no environment has the serial 0.
+    this.before.set(owner, { cell: own ? cellOf(PHASES.cleaning, { pid: me.pid, serial: 0 }) : seen, identity });
     return true;
+  }
+
+  /** Leaves a place that could not be cleaned to whoever looks for the dead next, this thread or another one. */
+  abandon(owner: number): void {
+    const at = this.wordOf(owner);
+    const cleaning = cellOf(PHASES.cleaning, environments.current());
+    const before = this.before.get(owner);
+    this.before.delete(owner);
+    if (before === undefined || Atomics.load(this.cells, at >> 1) !== cleaning) return;
+    const { words } = this;
+    Atomics.store(words, at + 2, 0); // what follows belongs to nobody until it is complete
+    for (let word = 6; word >= 2; word -= 1) Atomics.store(words, at + word, before.identity[word - 2] as number);
+    Atomics.compareExchange(this.cells, at >> 1, cleaning, before.cell);
   }
 
   /** Ends cleaning: the number may be given to another owner. */
   release(owner: number): void {
     const at = this.wordOf(owner);
     const cleaning = cellOf(PHASES.cleaning, environments.current());
+    this.before.delete(owner);
     if (Atomics.load(this.cells, at >> 1) !== cleaning) return;
     Atomics.store(this.words, at + 2, 0);
     Atomics.compareExchange(this.cells, at >> 1, cleaning, 0n);

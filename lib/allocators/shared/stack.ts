@@ -1,5 +1,5 @@
 import { checkInteger, checkOptions, memoryError } from '../../core';
-import { type MemorySource, runWithin, windowOf } from '../base';
+import { type MemorySource, type Recipe, runWithin, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
 import { granuleFor, HEADER, isGranule } from './layout';
 import {
@@ -112,6 +112,11 @@ export class SharedStackAllocator extends SharedAllocatorBase {
   /** Bytes up to the top, whoever was handed them, with alignment and rounding. */
   get usedBytes(): number {
     return this.closed ? 0 : this.endOf(this.lock.depth) * this.granuleBytes;
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), maxBlocks: this.maxBlocks };
   }
 
   protected get peakUsedBytes(): number {

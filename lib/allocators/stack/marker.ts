@@ -20,8 +20,12 @@ export class StackFrame extends CursorScope<StackMarker> {
   /** Not for users: call `frame()`. */
   constructor(owner: Releasable, marker: StackMarker) {
     if (!(marker instanceof StackMarker)) throw notForUsers('StackFrame', 'stack.frame()');
-    super(marker, (mark) => owner.releaseIfValid(mark));
+    super(marker);
     this.owner = owner;
+  }
+
+  protected override goBack(mark: StackMarker): void {
+    this.owner.releaseIfValid(mark);
   }
 
   /** What it goes back to. */

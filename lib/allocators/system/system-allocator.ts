@@ -8,7 +8,16 @@ import {
   parseBytes,
 } from '../../core';
 import type { Region } from '../../platform';
-import { AllocatorBase, type AllocatorOptions, COMMON_OPTIONS, commonSettings, fillRange, Supply } from '../base';
+import {
+  AllocatorBase,
+  type AllocatorOptions,
+  COMMON_OPTIONS,
+  commonSettings,
+  fillRange,
+  type Recipe,
+  Supply,
+  suppliersOf,
+} from '../base';
 import { type SystemBlock, SystemBlocks } from './blocks';
 
 const NAME = 'SystemAllocator';
@@ -28,11 +37,14 @@ export interface SystemOptions extends AllocatorOptions {
  */
 export class SystemAllocator extends AllocatorBase {
   private readonly supply: Supply;
+  private readonly suppliers: Recipe;
   private readonly pageBytes: number;
   private readonly maxBytes: number | null;
   private readonly allocFill: number;
   private readonly freeFill: number;
   private blocks = new SystemBlocks();
+  /** Regions that are no block, and that the provider refused to take back: tried again with the next such one and at the end. */
+  private readonly strays: Region[] = [];
   private nextOffset = 0;
   private used = 0;
   private peak = 0;
@@ -46,6 +58,7 @@ export class SystemAllocator extends AllocatorBase {
     super(settings.name, settings.stats);
     const { maxBytes } = options;
     this.supply = new Supply(settings);
+    this.suppliers = suppliersOf(settings);
     this.pageBytes = this.supply.pageBytes;
     this.maxBytes = maxBytes === undefined ? null : parseBytes(maxBytes, `${NAME}: maxBytes`, { minBytes: 1 });
     this.allocFill = settings.allocFill;
@@ -143,6 +156,11 @@ export class SystemAllocator extends AllocatorBase {
     return block !== undefined && offset - block.start < block.byteLength;
   }
 
+  /** @internal */
+  override recipe(): Recipe {
+    return { ...super.recipe(), pageBytes: this.pageBytes, ...this.suppliers };
+  }
+
   /** Bytes in use, in whole pages of the provider. */
   override get usedBytes(): number {
     return this.used;
@@ -208,10 +226,22 @@ export class SystemAllocator extends AllocatorBase {
     try {
       fillRange(this.where(method), region, 0, byteLength, allocFill);
     } catch (error) {
-      supply.release(region);
+      this.strays.push(region); // what may be wrong with the release as well does not hide why
+      this.giveStrays(() => {});
       throw error;
     }
     return region;
+  }
+
+  private giveStrays(failed: (error: unknown) => void): void {
+    for (const region of this.strays.splice(0)) {
+      try {
+        this.supply.release(region);
+      } catch (error) {
+        this.strays.push(region);
+        failed(error);
+      }
+    }
   }
 
   private give(block: SystemBlock): void {
@@ -230,7 +260,19 @@ export class SystemAllocator extends AllocatorBase {
   }
 
   private giveAll(): void {
-    disposeAll(this.blocks.all().map((block) => ({ [Symbol.dispose]: () => this.give(block) })));
+    const blocks = this.blocks.all().map((block) => ({ [Symbol.dispose]: () => this.give(block) }));
+    disposeAll([{ [Symbol.dispose]: () => this.giveAllStrays() }, ...blocks]);
+  }
+
+  private giveAllStrays(): void {
+    const errors: unknown[] = [];
+    this.busy = true;
+    try {
+      this.giveStrays((error) => errors.push(error));
+    } finally {
+      this.busy = false;
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   private needIdle(method: string): void {

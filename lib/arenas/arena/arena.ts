@@ -1,4 +1,4 @@
-import { checkByteLength, checkOffset } from '../../allocators';
+import { checkByteLength, checkOffset, type Recipe, suppliersOf } from '../../allocators';
 import { type AllocatorStats, type ByteSize, checkFunction, describe, formatBytes, memoryError } from '../../core';
 import type { Chunk } from './chunk';
 import { ArenaCore } from './core';
@@ -267,6 +267,13 @@ export class Arena extends ArenaCore {
   /** Bytes of all chunks, in use or kept for later. */
   get heldBytes(): number {
     return this.store.reservedBytes;
+  }
+
+  /** @internal */
+  override recipe(): Recipe {
+    const { chunkBytes, growthFactor, maxChunkBytes, alignment, ownMappings, budget } = this.plan;
+    const own = { chunkBytes, growthFactor, maxChunkBytes, alignment, ownMappings: String(ownMappings) };
+    return { ...super.recipe(), ...own, ...suppliersOf({ provider: undefined, budget }) };
   }
 
   override stats(): ArenaStats {

@@ -1,4 +1,4 @@
-import { acquireFrom, releaseTo } from '../../allocators';
+import { acquireFrom, Repayment, releaseTo } from '../../allocators';
 import { type BudgetLike, isMemoryError, type RegionProvider } from '../../core';
 import type { Region } from '../../platform';
 import { Chunk } from './chunk';
@@ -6,11 +6,12 @@ import { type ArenaPlan, CHUNK_PAGE } from './options';
 
 /**
  * Gets chunks from the provider and gives them back, with the limit and the budget kept exactly: whatever throws, what
- * was charged is what is held.
+ * was charged is what is held, or owed to a budget that refused to take it back.
  */
 export class ChunkStore {
   private readonly provider: RegionProvider;
   private readonly budget: BudgetLike | undefined;
+  private readonly repayment: Repayment;
   private readonly plan: ArenaPlan;
   private nextBytes: number;
   /** Bytes held, in use or not. */
@@ -25,6 +26,7 @@ export class ChunkStore {
     this.plan = plan;
     this.provider = plan.provider;
     this.budget = plan.budget;
+    this.repayment = new Repayment(plan.budget);
     this.nextBytes = plan.chunkBytes;
   }
 
@@ -63,7 +65,7 @@ export class ChunkStore {
     try {
       region = acquireFrom(this.plan.name, this.provider, bytes);
     } catch (error) {
-      this.budget?.release(bytes);
+      this.repayment.give(bytes);
       if (!isMemoryError(error) || error.category !== 'exhausted') throw error;
       this.refusal = error;
       return null;
@@ -103,6 +105,7 @@ export class ChunkStore {
   private charge(bytes: number): boolean {
     const { budget } = this;
     if (budget === undefined) return true;
+    this.settle();
     try {
       budget.reserve(bytes); // and not tryReserve: its error says which limit it was
       return true;
@@ -115,7 +118,12 @@ export class ChunkStore {
 
   private give(region: Region, paid: number): void {
     this.provider.release(region);
-    this.budget?.release(paid);
+    this.repayment.give(paid);
+  }
+
+  /** Offers again what the budget refused to take back. */
+  settle(): void {
+    this.repayment.settle();
   }
 
   /** Takes in a region that somebody else made, as if it had been acquired. @throws what the budget throws */
@@ -129,7 +137,7 @@ export class ChunkStore {
 
   /**
    * Gives a chunk back, its views emptied: by the mapping's end, or here, since other providers may hand pages on as they
-   * are.
+   * are. A budget that refuses its bytes gets them later: the chunk is the provider's then.
    *
    * @throws what the provider throws, such as ERR_MEMORY_IN_USE for pinned memory: it is held still
    */
@@ -145,7 +153,22 @@ export class ChunkStore {
       throw error;
     }
     this.reservedBytes -= chunk.reservedBytes;
-    this.budget?.release(chunk.reservedBytes);
+    this.repayment.give(chunk.reservedBytes);
+  }
+
+  /** Gives all chunks of a list back that can be; the others stay in it. @throws the first error, after all were tried */
+  releaseAll(chunks: Chunk[]): void {
+    const failures: unknown[] = [];
+    for (const chunk of chunks.splice(0)) {
+      try {
+        this.release(chunk);
+      } catch (error) {
+        failures.push(error);
+        chunks.push(chunk);
+      }
+    }
+    this.settle();
+    if (failures.length > 0) throw failures[0];
   }
 
   /** After everything was given back growth begins anew. */

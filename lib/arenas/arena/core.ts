@@ -46,6 +46,8 @@ export abstract class ArenaCore extends AllocatorBase {
 
   // ---- sizes ---------------------------------------------------------------------------------------------------
 
+  /** @internal Counts the times that memory moved from under blocks that stay: whoever keeps a window looks again. */
+  moves = 0;
   /** Bytes from the begin of each chunk in use to its last block's end. */
   get usedBytes(): number {
     const chunk = this.order[this.at];
@@ -240,18 +242,7 @@ export abstract class ArenaCore extends AllocatorBase {
   }
 
   protected letGo(): void {
-    let failure: unknown;
-    const held: Chunk[] = [];
-    for (const chunk of this.order.splice(0)) {
-      try {
-        this.calling(() => this.store.release(chunk));
-      } catch (error) {
-        failure ??= error;
-        held.push(chunk);
-      }
-    }
-    this.order.push(...held);
-    if (failure !== undefined) throw failure;
+    this.calling(() => this.store.releaseAll(this.order));
   }
 
   // ---- for the classes around: internal ------------------------------------------------------------------------
@@ -460,6 +451,10 @@ export abstract class ArenaCore extends AllocatorBase {
   protected moveChunksAway(): void {
     try {
       for (const chunk of this.order) chunk.moveAway();
+    } catch (error) {
+      this.moves += 1; // some have moved, and the blocks in them live on
+      this.cuts.count += 1; // references look closer
+      throw error;
     } finally {
       this.look(); // also when a later chunk could not be moved
     }

@@ -23,6 +23,8 @@ export class ArenaRef {
   private readonly since: number;
   /** The last count of changes at which the block was seen alive. */
   private seen: number;
+  /** @internal Called when it is valid still after something has changed in the arena. */
+  onLook: (() => void) | undefined = undefined;
 
   /** Not for users: call Arena.ref(). `entry` -1 stands for no bytes at all, which are never stale. */
   constructor(host: RefHost, offset: number, byteLength: number, entry: number) {
@@ -43,6 +45,7 @@ export class ArenaRef {
     if (this.generation !== host.generation) return false;
     if (this.entry !== -1 && !host.isLiveSince(this.entry, this.since)) return false;
     this.seen = host.changes;
+    this.onLook?.();
     return true;
   }
 

@@ -1,7 +1,7 @@
-import { checkInteger, checkOneOf, checkOptions, describe, memoryError } from '../../core';
+import { checkInteger, checkOneOf, checkOptions, describe, INSPECT, memoryError } from '../../core';
 import type { Arena } from '../arena';
 import { FITS, misfit } from '../typed/ranges';
-import { INSPECT, shown } from '../typed/shown';
+import { shown } from '../typed/shown';
 import { SCRATCH } from './string';
 import { StringColumn } from './string-column';
 import { ArenaVec, checkArena, ELEMENT_KINDS, type ElementKind, type ElementValue } from './vec';

@@ -1,6 +1,6 @@
-import { checkInteger, describe, memoryError } from '../../core';
+import { checkInteger, describe, INSPECT, memoryError } from '../../core';
 import type { Arena } from '../arena';
-import { INSPECT, shown } from '../typed/shown';
+import { shown } from '../typed/shown';
 import { ArenaVec, checkArena } from './vec';
 
 /** Text under construction in an arena's memory, as UTF-8. Ends with its arena, as {@link ArenaVec}. */

@@ -1,7 +1,7 @@
-import { checkInteger, checkOneOf, checkOptions, describe, memoryError } from '../../core';
+import { checkInteger, checkOneOf, checkOptions, describe, INSPECT, memoryError } from '../../core';
 import { Arena, type ArenaRef } from '../arena';
 import { FITS, isArrayOf, misfit } from '../typed/ranges';
-import { INSPECT, shown } from '../typed/shown';
+import { shown } from '../typed/shown';
 
 /** What the elements of an ArenaVec can be. */
 export const ELEMENT_KINDS = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'f64', 'u64', 'i64'] as const;
@@ -55,6 +55,14 @@ export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>
   private ref: ArenaRef;
   private items: ElementArray<K>;
   private count = 0;
+  /** As the arena's when `items` was made. */
+  private moves: number;
+  /** Shared memory that moved leaves its former buffer as it was: where it is now is asked for then. */
+  private readonly lookAgain = (): void => {
+    if (this.moves === this.arena.moves) return;
+    this.moves = this.arena.moves;
+    this.items = this.itemsOf(this.ref);
+  };
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, and as Arena.allocate */
   constructor(arena: Arena, kind: K, options?: ArenaVecOptions) {
@@ -67,6 +75,8 @@ export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>
     const elements = checkInteger(`${where}: capacity`, capacity, 1, 2 ** 30);
     this.ref = this.arena.allocateRef(elements * this.elementBytes, 8);
     this.items = this.itemsOf(this.ref);
+    this.moves = this.arena.moves;
+    this.ref.onLook = this.lookAgain;
   }
 
   /** How many elements. @throws ERR_MEMORY_STALE_HANDLE */
@@ -260,6 +270,7 @@ export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>
     for (const bytes of [wished, least]) {
       if (!arena.tryResize(ref.offset, ref.byteLength, bytes)) continue;
       this.ref = arena.ref(ref.offset, bytes);
+      this.ref.onLook = this.lookAgain;
       this.items = this.itemsOf(this.ref);
       return;
     }
@@ -274,6 +285,7 @@ export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>
     (items as Float64Array).set((this.open() as Float64Array).subarray(0, this.count));
     arena.deallocate(ref.offset, ref.byteLength);
     this.ref = moved;
+    moved.onLook = this.lookAgain;
     this.items = items;
   }
 

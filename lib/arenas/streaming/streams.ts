@@ -100,7 +100,15 @@ export function toWebStream(leases: LeaseStream, bytes: boolean): ReadableStream
         controller.close();
         return;
       }
-      controller.enqueue(bytes ? copyOut(lease) : lease);
+      try {
+        controller.enqueue(bytes ? copyOut(lease) : lease);
+      } catch (error) {
+        // The stream has failed and asks for nothing more: the source would stay open.
+        ended = true;
+        if (!bytes && lease.untouched) lease[Symbol.dispose]();
+        await leases.stop().catch(() => {});
+        throw error;
+      }
       if (!bytes && (controller.desiredSize ?? 0) < 0) left = lease;
     },
     async cancel() {

@@ -1,9 +1,9 @@
-import { describe, memoryError } from '../../core';
+import { describe, INSPECT, memoryError } from '../../core';
 import type { ArrayField, PlacedField, PlacedLayout, StringField } from './layout';
 import { FITS, isArrayOf, misfit } from './ranges';
 import { beginOf, innerOf, openRecord, RecordBase, type RecordHost } from './record';
 import { type FieldProperty, SCALAR_PROPERTIES } from './scalars';
-import { INSPECT, shown } from './shown';
+import { shown } from './shown';
 import type { ChunkViews } from './views';
 
 /** The class of one layout's records. Internal. */

@@ -1,6 +1,3 @@
-/** What console.log and util.inspect ask an object for. */
-export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never;
-
 /** A plain object that prints as one of a class. What it holds must be copies: nothing of the arena's memory beside. */
 export function shown(className: string, fields: object): object {
   const { [className]: Shown } = { [className]: class {} };

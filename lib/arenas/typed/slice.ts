@@ -1,6 +1,6 @@
-import { checkInteger, notForUsers } from '../../core';
+import { checkInteger, INSPECT, notForUsers } from '../../core';
 import type { RecordFields, RecordInit, RecordLayout } from './layout';
-import { INSPECT, shown } from './shown';
+import { shown } from './shown';
 
 /** A record of a layout: its fields as properties, and where it lies. Nothing to free: it ends with its arena. */
 export type ArenaRecord<L extends RecordLayout> = RecordFields<L> & {

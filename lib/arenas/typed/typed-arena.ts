@@ -1,11 +1,11 @@
 import { FAST_LIMIT } from '../../allocators';
-import { checkBoolean, checkFunction, checkInteger, checkOptions, memoryError } from '../../core';
+import { checkBoolean, checkFunction, checkInteger, checkOptions, INSPECT, memoryError } from '../../core';
 import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats, type Chunk } from '../arena';
 import { makeRecordClass, type RecordClass } from './accessors';
 import { runHook } from './hooks';
 import { type PlacedLayout, placeLayout, type RecordInit, type RecordLayout } from './layout';
 import type { RecordBase, RecordHost } from './record';
-import { INSPECT, shown } from './shown';
+import { shown } from './shown';
 import { type ArenaRecord, RecordSlice } from './slice';
 import { ChunkViews } from './views';
 
@@ -45,6 +45,7 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
   private told = 0;
   private running = false;
   private readonly known = new WeakMap<object, ChunkViews>();
+  private readonly viewsByChunk = new WeakMap<Chunk, ChunkViews>();
   private lastBuffer: ArrayBuffer | SharedArrayBuffer | null = null;
   private lastViews: ChunkViews | undefined;
 
@@ -255,12 +256,25 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
       errors.push(error);
     }
     if (this.arena.disposed || this.arena.generation !== generation) this.told = 0;
-    else this.host.stamp -= 1; // the arena refused: the records stay
+    else {
+      this.host.stamp -= 1; // the arena refused: the records stay
+      this.leaveMoved();
+    }
     if (errors.length === 0) return;
     if (errors.length === 1) throw errors[0];
     throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.arena.name}: ${errors.length} disposal hooks failed`, {
       source: this.arena.name,
       cause: new AggregateError(errors),
+    });
+  }
+
+  /** Memory that a refused reset() has moved all the same: records in it look where it is now. */
+  private leaveMoved(): void {
+    this.arena.eachBlock((chunk) => {
+      const views = this.viewsByChunk.get(chunk);
+      if (views === undefined || views.buffer === chunk.buffer) return;
+      views.leave();
+      this.viewsByChunk.delete(chunk);
     });
   }
 
@@ -337,15 +351,16 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
       chunk.window(this.arena.name, 0, this.layout.byteLength); // somebody transferred the buffer; the pages are here
     }
     chunk.viewed = true;
-    return this.viewsOf(chunk.buffer as ArrayBuffer);
+    return this.viewsOf(chunk, chunk.buffer as ArrayBuffer);
   }
 
-  private viewsOf(buffer: ArrayBuffer | SharedArrayBuffer): ChunkViews {
+  private viewsOf(chunk: Chunk, buffer: ArrayBuffer | SharedArrayBuffer): ChunkViews {
     if (buffer === this.lastBuffer && this.lastViews !== undefined) return this.lastViews;
     let views = this.known.get(buffer);
     if (views === undefined) {
       views = new ChunkViews(buffer);
       this.known.set(buffer, views);
+      this.viewsByChunk.set(chunk, views);
     }
     this.lastBuffer = buffer;
     this.lastViews = views;

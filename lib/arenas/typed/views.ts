@@ -1,6 +1,8 @@
 /** Typed arrays over one chunk. Internal. */
 export class ChunkViews {
-  readonly u8: Uint8Array;
+  /** Empty once the memory is elsewhere: who reads asks for its length. */
+  u8: Uint8Array;
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
   readonly i8: Int8Array;
   readonly bool: Uint8Array;
   readonly u16: Uint16Array;
@@ -14,6 +16,7 @@ export class ChunkViews {
   readonly text: Buffer;
 
   constructor(buffer: ArrayBuffer | SharedArrayBuffer) {
+    this.buffer = buffer;
     this.u8 = new Uint8Array(buffer);
     this.i8 = new Int8Array(buffer, 0, Math.floor(buffer.byteLength / Int8Array.BYTES_PER_ELEMENT));
     this.bool = this.u8;
@@ -26,5 +29,10 @@ export class ChunkViews {
     this.u64 = new BigUint64Array(buffer, 0, Math.floor(buffer.byteLength / BigUint64Array.BYTES_PER_ELEMENT));
     this.i64 = new BigInt64Array(buffer, 0, Math.floor(buffer.byteLength / BigInt64Array.BYTES_PER_ELEMENT));
     this.text = Buffer.from(buffer as ArrayBuffer);
+  }
+
+  /** The memory has moved to another buffer; a shared one cannot be emptied. */
+  leave(): void {
+    this.u8 = new Uint8Array(0);
   }
 }

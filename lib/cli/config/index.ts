@@ -1,10 +1,9 @@
 import { statSync } from 'node:fs';
-import { nearest } from '../../core';
+import { nearest, printable } from '../../core';
 import { CONFIG_FIELDS, type ConfigPath, MemoryConfig } from '../../system';
 import type { Arguments } from '../args';
 import { UsageError } from '../errors';
 import { type Surroundings, viewOf } from '../output';
-import { printable } from './printable';
 import { renderConfig, renderExplanation } from './render';
 
 const FILE_VARIABLE = 'NEBULA_MEMORY_CONFIG';

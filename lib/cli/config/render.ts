@@ -1,3 +1,4 @@
+import { printable } from '../../core';
 import {
   CONFIG_FIELDS,
   CONFIG_PRESETS,
@@ -13,7 +14,6 @@ import { fields, indent, inner, paragraph, section, stack } from '../render/layo
 import { type Column, table } from '../render/table';
 import { type Rich, span, wrap } from '../render/text';
 import type { View } from '../render/view';
-import { printable } from './printable';
 
 const COLUMNS: readonly Column[] = [
   { title: 'field' },

@@ -1,7 +1,8 @@
-import { CachedProvider } from '../../allocators';
+import { CachedProvider, isProvider } from '../../allocators';
 import {
   type Allocator,
   checkFunction,
+  checkOneOf,
   checkString,
   describe,
   disposeAll,
@@ -174,18 +175,13 @@ export class AllocatorFactory implements Disposable {
   }
 
   private checkProvider(name: string, provider: RegionProvider<Region>): RegionProvider<Region> {
-    const shape = provider as Partial<RegionProvider> | null | undefined;
-    if (typeof shape?.acquire === 'function' && typeof shape.release === 'function') return provider;
+    if (isProvider(provider)) return provider;
     throw invalid(`AllocatorFactory: '${name}' must be a provider, got ${describe(provider)}`);
   }
 
   /** One of the names of a map. @throws ERR_MEMORY_INVALID_ARGUMENT with the nearest */
   private pick(what: string, map: ReadonlyMap<string, unknown>, name: unknown): string {
-    if (typeof name === 'string' && map.has(name)) return name;
-    const names = [...map.keys()];
-    throw invalid(
-      `${WHERE}: ${what} must be one of ${names.map((known) => `'${known}'`).join(', ')}, got ${describe(name)}.${guess(name, names)}`,
-    );
+    return checkOneOf(`${WHERE}: ${what}`, name, [...map.keys()]);
   }
 
   private add<T>(where: string, map: Map<string, T>, name: string, value: T): this {

@@ -39,7 +39,6 @@ export interface ReclaimOptions {
 
 /** A target behind one face. Internal. */
 export interface CheckedTarget {
-  readonly target: ReclaimTarget;
   readonly name: string;
   readonly priority: number;
   readonly forBudgets: boolean;
@@ -79,7 +78,6 @@ export function checkTarget(where: string, target: ReclaimTarget, options: Recla
     const own = target as Reclaimable;
     checkFunction(`${where}: reclaimableBytes`, own.reclaimableBytes);
     return {
-      target,
       name,
       priority,
       forBudgets,
@@ -106,7 +104,7 @@ function trimming(
   if (told !== undefined) checkFunction(`${where}: reclaimableBytes`, told);
   if (told === undefined && typeof shape.allocate === 'function') {
     // How much of it is present is not known, so that nothing can be held back: all that is free goes.
-    return { target, ...named, reclaimableBytes: () => idleBytes(shape), reclaim: () => target.trim(0) };
+    return { ...named, reclaimableBytes: () => idleBytes(shape), reclaim: () => target.trim(0) };
   }
   const reclaimableBytes =
     told ??
@@ -114,7 +112,6 @@ function trimming(
       ? () => shape.stats?.().cachedBytes ?? 0
       : () => (typeof target.usedBytes === 'number' ? target.usedBytes : 0));
   return {
-    target,
     ...named,
     reclaimableBytes,
     reclaim: (bytes) => target.trim(Math.max(0, reclaimableBytes() - bytes)),

@@ -324,6 +324,8 @@ export class AllocatorManager implements MemoryUsage, Disposable {
       })),
     );
     this.closed = true;
+    this.scopes?.disable(); // or the process would carry the store through every later turn
+    this.scopes = null;
   }
 
   /** Alias of disposal, for code without `using`. */

@@ -76,18 +76,16 @@ export class ActionRunner {
     return false;
   }
 
-  /** One round. @returns how many actions were asked */
-  run(context: ActionContext): number {
-    let asked = 0;
+  /** One round. */
+  run(context: ActionContext): void {
     // A copy: an action may add and remove actions.
     for (const slot of [...this.slots.values()]) {
       if (this.slots.get(slot.action.name) !== slot) continue;
       if (!this.host.isActive()) break;
       if (this.isOverdue(slot)) this.expired(slot, context);
       if (slot.action.kind === 'deny') this.deny(slot, context);
-      else if (this.isDue(slot, context.level) && this.ask(slot, context)) asked += 1;
+      else if (this.isDue(slot, context.level)) this.ask(slot, context);
     }
-    return asked;
   }
 
   /**
@@ -153,8 +151,8 @@ export class ActionRunner {
     this.largestAllowedBytes = least;
   }
 
-  /** One step of one action. False where it has nothing to give. */
-  private ask(slot: Slot, context: ActionContext): boolean {
+  /** One step of one action, where it has something to give. */
+  private ask(slot: Slot, context: ActionContext): void {
     const { action } = slot;
     const { level, reason } = context;
     let facts: Facts = { level, reason, ...NO_BYTES };
@@ -163,15 +161,15 @@ export class ActionRunner {
       const reclaimableBytes = action.reclaimableBytes === null ? null : sizeOf(action.reclaimableBytes());
       const askedBytes = reclaimableBytes === null ? null : this.stepOf(action, reclaimableBytes, level);
       facts = { level, reason, reclaimableBytes, askedBytes };
-      if (askedBytes === 0 || !this.isThere(slot)) return false;
+      if (askedBytes === 0 || !this.isThere(slot)) return;
       slot.lastMs = this.host.nowMs();
       if (this.host.settings.dryRun) {
         this.note(slot, 'dryRun', facts);
-        return true;
+        return;
       }
       this.host.acting();
       before = measured(action);
-      if (!this.isThere(slot)) return false;
+      if (!this.isThere(slot)) return;
       const keepBytes = reclaimableBytes === null ? action.keepBytes : reclaimableBytes - (askedBytes ?? 0);
       const answer = action.step(askedBytes, keepBytes, context);
       if (isThenable(answer)) this.await(slot, answer, facts, before);
@@ -180,7 +178,6 @@ export class ActionRunner {
       slot.lastMs = this.host.nowMs();
       this.broke(slot, error, facts);
     }
-    return true;
   }
 
   /** What is asked of its size may have stopped the monitor, or removed the action. */

@@ -84,6 +84,8 @@ export class SourceSlot {
   private retryAtMs = 0;
   private failures = 0;
   private started = false;
+  /** Counts the stops: a reading of before one is none of after it. */
+  private stops = 0;
 
   constructor(source: PressureSource, onFailure: (error: unknown) => void) {
     this.source = source;
@@ -109,6 +111,7 @@ export class SourceSlot {
   stop(): void {
     if (!this.started) return;
     this.started = false;
+    this.stops += 1;
     this.state = 'unknown';
     this.reading = null;
     this.guarded(() => this.source.stop?.());
@@ -116,15 +119,18 @@ export class SourceSlot {
 
   /** Reads, unless it failed less than `retryMs` ago. True when it became available or unavailable by that. */
   read(nowMs: number, retryMs: number): boolean {
-    const { state } = this;
+    const { state, stops } = this;
     if (state === 'unavailable' && nowMs < this.retryAtMs) return false;
     try {
-      this.reading = checkReading(this.source.read(nowMs));
+      const reading = checkReading(this.source.read(nowMs));
+      if (stops !== this.stops) return false; // who reads may stop the monitor
+      this.reading = reading;
       this.reason = null;
       this.hint = null;
       this.state = 'available';
     } catch (error) {
       this.failures += 1;
+      if (stops !== this.stops) return false;
       this.reading = null;
       this.reason = reasonOf(error);
       this.hint = isMemoryError(error) ? (error.hint ?? null) : null;

@@ -1,4 +1,4 @@
-import { type ErrorCode, type MemoryError, memoryError } from '../../core';
+import { type ErrorCode, type MemoryError, memoryError, printable } from '../../core';
 import type { ConfigPath } from './table';
 
 /** Where a value was said. */
@@ -11,11 +11,6 @@ export type ConfigSource =
 
 export const CODE: ConfigSource = Object.freeze({ kind: 'code' });
 export const DEFAULT: ConfigSource = Object.freeze({ kind: 'default' });
-
-/** A text of one line that changes nothing on a screen: names of files, keys and variables may hold anything. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
-}
 
 /** A source in a few words: a variable's name, `memory.toml:12`, `code`, `preset debug`, `default`. */
 export function formatSource(source: ConfigSource): string {

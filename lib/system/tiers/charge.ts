@@ -1,6 +1,7 @@
-// What a block is charged to a budget: what it occupies, which is a size class of the heap or whole pages. A pure function of
-// the size that is asked for, and constant within each class: so a free with another size of the same class, which a heap
-// lets pass, gives back exactly what was taken.
+// What a block is charged to a budget: what it occupies. For most that is a size class of the heap or whole pages: a pure
+// function of the size that is asked for, and constant within each class, so that a free with another size of the same
+// class, which a heap lets pass, gives back exactly what was taken. Where an alignment or the tier takes more, the tier
+// keeps what was charged with the block.
 
 const LARGEST_SMALL = 32 * 1024;
 const PAGE = 4096;
@@ -33,4 +34,9 @@ export function chargeOf(byteLength: number): number {
   return byteLength <= LARGEST_SMALL
     ? (CHARGES[(byteLength + 15) >> 4] as number)
     : Math.ceil(byteLength / PAGE) * PAGE;
+}
+
+/** What is charged before a block is taken: with an alignment above 16 the room that it needs is part of it. */
+export function chargeBefore(byteLength: number, alignment: number): number {
+  return chargeOf(alignment <= 16 ? byteLength : Math.ceil(byteLength / alignment) * alignment);
 }

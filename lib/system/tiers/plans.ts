@@ -12,6 +12,7 @@ function stackTier(plan: StackPlan): TierPlan {
     most: 1,
     make: () => new ScratchStack(plan.bytes, { name: 'stack' }),
     isPlain: true,
+    takesMore: false,
     retainBytes: null,
   };
 }
@@ -33,6 +34,7 @@ export function heapTier(plan: PoolPlan, factory: AllocatorFactory): TierPlan {
         ...(preset === undefined ? {} : { preset }),
       }),
     isPlain: adaptors.length === 0 && preset !== 'debug',
+    takesMore: adaptors.length > 0 || preset === 'debug',
     retainBytes: null,
   };
 }
@@ -55,6 +57,7 @@ function classTiers(plan: PoolPlan): TierPlan[] {
           ...(plan.provider === undefined ? {} : { provider: plan.provider }),
         }),
       isPlain: true,
+      takesMore: true,
       retainBytes: null,
     }));
 }
@@ -75,6 +78,7 @@ function arenaTier(plan: ArenaPlan): TierPlan {
         ...(provider === undefined ? {} : { provider }),
       }),
     isPlain: false,
+    takesMore: false,
     retainBytes: plan.retainBytes,
   };
 }
@@ -92,6 +96,7 @@ export function regionTier({ maxBytes, provider }: SystemPlan): TierPlan {
         ...(provider === undefined ? {} : { provider }),
       }),
     isPlain: false,
+    takesMore: true,
     retainBytes: null,
   };
 }

@@ -24,6 +24,8 @@ export class Space implements TierHome {
   private readonly books = new Float64Array(2);
   private owes = false;
   private readonly manager: AllocatorManager;
+  /** What the block that take() gave last took; 0 where that is no more than chargeOf() of its size. */
+  took = 0;
   /** Requests up to this size may take the fast path; 0 while something is out of the ordinary. */
   fastBytes = 0;
   /** Requests that the budget or a low priority stopped. */
@@ -112,6 +114,7 @@ export class Space implements TierHome {
     for (const tier of this.classes) {
       if (byteLength > tier.upToBytes || byteLength * 2 <= tier.upToBytes) continue;
       const handle = tier.take(byteLength, alignment);
+      this.took = tier.took;
       if (handle !== -1) return handle;
       tier.fellThrough += 1;
       break;
@@ -119,6 +122,7 @@ export class Space implements TierHome {
     for (const tier of this.tiers) {
       if (byteLength > tier.upToBytes) continue;
       const handle = tier.take(byteLength, alignment);
+      this.took = tier.took;
       if (handle !== -1) {
         if (tier.name === 'pool' && tier.latest?.allocator !== this.heap) this.unfold(tier);
         return handle;

@@ -33,6 +33,8 @@ export interface TierPlan {
   make(index: number): Allocator;
   /** True where tryAllocate() of a right size never throws, so that the fast path may call it unguarded. */
   readonly isPlain: boolean;
+  /** True where a block of the usual alignment may take more than chargeOf() of its size. */
+  readonly takesMore: boolean;
   /** Bytes that empty allocators may keep; null: they are left alone until trim(). */
   readonly retainBytes: number | null;
 }
@@ -52,13 +54,17 @@ export class Tier {
   readonly home: TierHome;
   readonly name: TierName;
   readonly upToBytes: number;
-  /** True where a free has to come by afterFree(). */
-  readonly watchesFrees: boolean;
+  /** True where a free has to come by afterFree(), or while blocks have a charge of their own. */
+  watchesFrees: boolean;
   /** True where tryAllocate() of a right size never throws. */
   readonly isPlain: boolean;
   readonly owners: Owner[] = [];
   /** Requests that found no room here. */
   fellThrough = 0;
+  /** What the block that was handed out last took; 0 where that is no more than chargeOf() of its size. */
+  took = 0;
+  /** What blocks were charged, by handle, where that is not chargeOf() of their size. */
+  private readonly charges = new Map<number, number>();
   /** Counters of allocators that have gone. */
   private servedBefore = 0;
   private readonly plan: TierPlan;
@@ -96,6 +102,9 @@ export class Tier {
 
   private takeFrom(owner: Owner, byteLength: number, alignment: number): number {
     const { allocator } = owner;
+    const counts = this.home.budget !== null && (this.plan.takesMore || alignment > BLOCK_ALIGNMENT);
+    const before = counts ? allocator.usedBytes : 0;
+    this.took = 0;
     let offset: number;
     try {
       offset = allocator.tryAllocate(byteLength, alignment);
@@ -104,12 +113,28 @@ export class Tier {
       throw error;
     }
     if (offset === -1) return -1;
+    if (counts) this.took = allocator.usedBytes - before;
     try {
       return this.manager.space.handleOf(owner, offset);
     } catch (error) {
       allocator.deallocate(offset, byteLength);
       throw error;
     }
+  }
+
+  /** Keeps what a block was charged until it is freed. */
+  keepCharge(handle: number, bytes: number): void {
+    this.charges.set(handle, bytes);
+    this.watchesFrees = true;
+  }
+
+  /** What keepCharge() was told of a block, which is about to be freed; undefined where its size says it. */
+  takeCharge(handle: number): number | undefined {
+    const kept = this.charges.get(handle);
+    if (kept === undefined) return undefined;
+    this.charges.delete(handle);
+    this.watchesFrees = this.charges.size > 0 || this.plan.retainBytes !== null;
+    return kept;
   }
 
   /** The one that served last: the next request is tried there first. */
@@ -211,6 +236,7 @@ export class Tier {
       this.servedBefore += allocations;
       this.owners.splice(this.owners.indexOf(owner), 1);
     }
+    this.charges.clear();
     this.serial = 0;
     this.current = 0;
   }

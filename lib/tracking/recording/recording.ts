@@ -229,6 +229,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
     } catch {
       if (this.pending.length <= MOST_PENDING) return; // tried again with a later line, and told by flush()
       this.lost += this.pendingLines;
+      this.sink.drop();
       this.pending = '';
       this.pendingLines = 0;
     }

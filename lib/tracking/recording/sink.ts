@@ -3,10 +3,19 @@ import { checkFunction, checkString, memoryError } from '../../core';
 
 const { O_APPEND, O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
+const LINE_BREAK = 10;
+
 /** Where text goes. */
 export interface TextSink {
-  /** Takes all of the text, or throws and has taken nothing. @returns what a user's sink returns, which may be a promise */
+  /**
+   * Takes all of the text. Where it throws, the same text is offered again as the begin of a later one, unless drop() says
+   * otherwise.
+   *
+   * @returns what a user's sink returns, which may be a promise
+   */
   write(text: string): unknown;
+  /** What was refused last is not offered again. */
+  drop(): void;
   /** @throws ERR_MEMORY_SYSCALL when the file cannot be closed */
   close(): void;
 }
@@ -28,16 +37,30 @@ function toFile(path: string): TextSink {
     throw failed('open', path, cause);
   }
   let length = 0;
+  /** Bytes of a text that failed which a pipe has taken: they are not to be had back. */
+  let taken = 0;
+  /** They end in the middle of a row of which the rest was dropped. */
+  let torn = false;
+  let tail = 0;
   return {
     write(text) {
       const bytes = Buffer.from(text);
+      let done = taken;
       try {
-        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+        if (torn) writeSync(file, '\n');
+        torn = false;
+        while (done < bytes.length) done += writeSync(file, bytes, done);
       } catch (cause) {
-        cut(file, length); // the text is offered again: half of it may not stay
+        taken = cut(file, length) ? 0 : done; // the text is offered again: half of it may not stay
+        tail = taken === 0 ? LINE_BREAK : (bytes[taken - 1] as number);
         throw failed('write', path, cause);
       }
+      taken = 0;
       length += bytes.length;
+    },
+    drop() {
+      torn ||= taken > 0 && tail !== LINE_BREAK;
+      taken = 0;
     },
     close() {
       try {
@@ -49,10 +72,14 @@ function toFile(path: string): TextSink {
   };
 }
 
-function cut(file: number, length: number): void {
+/** False for a pipe: what it took is gone. */
+function cut(file: number, length: number): boolean {
   try {
     ftruncateSync(file, length);
-  } catch {} // a pipe: what it took is gone
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws ERR_MEMORY_INVALID_ARGUMENT for neither or both, ERR_MEMORY_SYSCALL when the file cannot be made */
@@ -61,5 +88,6 @@ export function openSink(sink: ((text: string) => void) | undefined, path: strin
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', 'RecordingAllocator: give either sink or path');
   }
   if (path !== undefined) return toFile(checkString('RecordingAllocator: path', path));
-  return { write: checkFunction('RecordingAllocator: sink', sink as (text: string) => void), close: () => {} };
+  const write = checkFunction('RecordingAllocator: sink', sink as (text: string) => void);
+  return { write, drop: () => {}, close: () => {} };
 }
