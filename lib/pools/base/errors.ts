@@ -45,3 +45,31 @@ export function timedOut(source: string, method: string, deadlineMs: number, wai
 export function abortedWait(source: string, method: string, cause: unknown): MemoryError {
   return memoryError('ERR_MEMORY_ABORTED', `${source}.${method}: the signal was aborted`, { source, cause });
 }
+
+/** `create` returned what is in a pool already. */
+export function ownedAlready(source: string, method: string, owner: string): MemoryError {
+  return memoryError(
+    'ERR_MEMORY_INVALID_STATE',
+    `${source}.${method}: create returned an object that belongs to ${owner} already`,
+    { source, hint: 'A pool needs objects of its own: make a new one at each call, or detach() it there first.' },
+  );
+}
+
+/** Several hooks failed in one call, which did all its work. */
+export function severalFailed(source: string, method: string, errors: readonly unknown[]): MemoryError {
+  return memoryError('ERR_MEMORY_INVALID_STATE', `${source}.${method}: ${errors.length} hooks failed`, {
+    source,
+    cause: new AggregateError(errors),
+  });
+}
+
+/** A lease that was ended, by itself or by whoever gave its object back before. */
+export function staleLease(source: string, method: string): MemoryError {
+  return memoryError(
+    'ERR_MEMORY_STALE_HANDLE',
+    `${source}: PoolLease.${method}: the object is not on this loan any more`,
+    {
+      source,
+    },
+  );
+}

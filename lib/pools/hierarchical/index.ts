@@ -1,0 +1,3 @@
+export { HierarchicalPool } from './hierarchical-pool';
+export type { ChildPoolOptions, HierarchicalPoolOptions } from './options';
+export type { PoolHierarchyStats, PoolLevelStats } from './stats';

@@ -1,0 +1,1 @@
+export { LocalPool, localPool } from './local-pool';

@@ -1,0 +1,1 @@
+export { PriorityPool, type PriorityPoolOptions, type PriorityRequest } from './priority-pool';

@@ -1,0 +1,2 @@
+export type { TtlPoolOptions } from './options';
+export { TtlPool } from './ttl-pool';
