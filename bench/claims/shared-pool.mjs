@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { claim, comparison, HERE, interleave, nebula, ratioOf } from '../harness.mjs';
+import { LockedList } from '../locked-list.mjs';
 
 const SLOTS = 4096;
 const SLOT_BYTES = 4096;
@@ -10,42 +11,20 @@ const LIVE = 16;
 const { LockFreePool, ThreadSafePool, WorkStealingPool } = nebula;
 const KINDS = { lockFree: LockFreePool, threadSafe: ThreadSafePool, stealing: WorkStealingPool };
 
-/** The peer: a list of free slots in shared memory behind a mutex that spins and then sleeps, and a view for each slot. */
+/** The peer: slots behind a lock, and a view for each of them. */
 class LockedPool {
   constructor(list, memory, fresh) {
-    this.words = new Int32Array(list); // 0 lock, 16 top of the list, 32 on: the list
+    this.list = new LockedList(list, SLOTS, fresh);
     this.views = Array.from({ length: SLOTS }, (_, slot) => new Uint8Array(memory, slot * SLOT_BYTES, SLOT_BYTES));
-    if (!fresh) return;
-    for (let i = 0; i < SLOTS; i += 1) this.words[32 + i] = i;
-    this.words[16] = SLOTS;
-  }
-
-  lock() {
-    const { words } = this;
-    for (let spin = 0; spin < 100; spin += 1) if (Atomics.compareExchange(words, 0, 0, 1) === 0) return;
-    while (Atomics.exchange(words, 0, 2) !== 0) Atomics.wait(words, 0, 2);
-  }
-
-  unlock() {
-    if (Atomics.exchange(this.words, 0, 0) === 2) Atomics.notify(this.words, 0, 1);
   }
 
   tryAcquire() {
-    this.lock();
-    const { words } = this;
-    const top = words[16];
-    const slot = top === 0 ? -1 : words[32 + top - 1];
-    if (top !== 0) words[16] = top - 1;
-    this.unlock();
+    const slot = this.list.pop();
     return slot === -1 ? undefined : { pool: this, slot, bytes: this.views[slot] };
   }
 
   release({ slot }) {
-    this.lock();
-    const { words } = this;
-    words[32 + words[16]] = slot;
-    words[16] += 1;
-    this.unlock();
+    this.list.push(slot);
   }
 }
 
@@ -118,7 +97,7 @@ export default async function run({ quick }) {
   };
   const few = LockFreePool.create({ slots: 64, slotBytes: 64 });
   const many = LockFreePool.create({ slots: 2 ** 20, slotBytes: 64 });
-  const list = new SharedArrayBuffer((32 + SLOTS) * 4);
+  const list = new SharedArrayBuffer(LockedList.bytesFor(SLOTS));
   const memory = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
   const gate = new SharedArrayBuffer(64);
   const locked = new LockedPool(list, memory, true);

@@ -3,47 +3,26 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { claim, comparison, HERE, interleave, nebula, ratioOf } from '../harness.mjs';
+import { LockedList } from '../locked-list.mjs';
 
 const shared = nebula.SharedBlockAllocator;
 const BLOCKS = 4096;
 const BLOCK_BYTES = 4096;
 const LIVE = 16;
 
-/** The peer: a list of free blocks in shared memory behind a mutex that spins and then sleeps. Nothing is checked. */
+/** The peer: blocks behind a lock. */
 class LockedPool {
   constructor(buffer, fresh) {
-    this.words = new Int32Array(buffer); // 0 lock, 16 top of the list, 32 on: the list
-    if (!fresh) return;
-    for (let i = 0; i < BLOCKS; i += 1) this.words[32 + i] = i;
-    this.words[16] = BLOCKS;
-  }
-
-  lock() {
-    const { words } = this;
-    for (let spin = 0; spin < 100; spin += 1) if (Atomics.compareExchange(words, 0, 0, 1) === 0) return;
-    while (Atomics.exchange(words, 0, 2) !== 0) Atomics.wait(words, 0, 2);
-  }
-
-  unlock() {
-    if (Atomics.exchange(this.words, 0, 0) === 2) Atomics.notify(this.words, 0, 1);
+    this.list = new LockedList(buffer, BLOCKS, fresh);
   }
 
   allocate() {
-    this.lock();
-    const { words } = this;
-    const top = words[16];
-    const block = top === 0 ? -1 : words[32 + top - 1];
-    if (top !== 0) words[16] = top - 1;
-    this.unlock();
+    const block = this.list.pop();
     return block === -1 ? -1 : block * BLOCK_BYTES;
   }
 
   deallocate(offset) {
-    this.lock();
-    const { words } = this;
-    words[32 + words[16]] = offset / BLOCK_BYTES;
-    words[16] += 1;
-    this.unlock();
+    this.list.push(offset / BLOCK_BYTES);
   }
 }
 
@@ -81,7 +60,7 @@ function answerOf(worker) {
 export default async function run({ quick }) {
   const count = quick ? 200_000 : 1_000_000;
   const allocator = shared.create({ blockBytes: BLOCK_BYTES, blocks: BLOCKS });
-  const list = new SharedArrayBuffer((32 + BLOCKS) * 4);
+  const list = new SharedArrayBuffer(LockedList.bytesFor(BLOCKS));
   const gate = new SharedArrayBuffer(64);
   const locked = new LockedPool(list, true);
   const bump = nebula.SharedBumpAllocator.create('64MiB');

@@ -2,9 +2,8 @@
 // nothing may have been handed out twice. Run by hand for longer:
 //
 //   node test/allocators/shared/stress.cjs block threads 7 2000000      kind, threads|processes, seed, operations
-const { fork } = require('node:child_process');
 const { resolve, join } = require('node:path');
-const { Worker } = require('node:worker_threads');
+const { launch } = require('../../support/launch.cjs');
 
 const WORKER = join(__dirname, 'stress-worker.cjs');
 // Another build of the package can be named, to test one that is not in dist/.
@@ -18,35 +17,6 @@ function makeAllocator(shared, kind, operations) {
   if (kind === 'block') return shared.SharedBlockAllocator.create({ blockBytes: 256, blocks: 48, owners: 8 });
   if (kind === 'stack') return shared.SharedStackAllocator.create('8KiB', { maxBlocks: 150, owners: 8 });
   return shared.SharedBumpAllocator.create(Math.max(1 << 20, operations * 64), { owners: 8 });
-}
-
-function launch(mode, setup) {
-  if (mode === 'threads') {
-    const worker = new Worker(WORKER, { workerData: setup });
-    const ended = new Promise((done) => {
-      worker.once('error', (error) => done(error));
-      worker.once('exit', () => done(null));
-    });
-    return { setup, ended, kill: () => worker.terminate() };
-  }
-  const child = fork(WORKER, {
-    env: { ...process.env, STRESS_SETUP: JSON.stringify(setup) },
-    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-  });
-  let text = '';
-  child.stderr.on('data', (piece) => {
-    text += piece;
-  });
-  const ended = new Promise((done) => {
-    child.once('exit', (code, signal) =>
-      done(code === 0 || signal === 'SIGKILL' ? null : new Error(`exit ${code} ${signal}: ${text}`)),
-    );
-  });
-  const kill = () => {
-    child.kill('SIGKILL');
-    return ended;
-  };
-  return { setup, ended, kill };
 }
 
 /** Every block can be had again, each of them once. */
@@ -92,7 +62,7 @@ async function stress({ kind, mode, seed, operations, workers = 3, library = LIB
   const begin = () => {
     ids += 1;
     const setup = { library, kind, handle: allocator.handle, desk: desk.handle, id: ids, seed, granuleBytes, most: 40 };
-    return launch(mode, setup);
+    return launch(WORKER, mode, setup);
   };
   const team = Array.from({ length: workers }, begin);
   const from = Date.now();

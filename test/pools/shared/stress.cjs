@@ -2,9 +2,8 @@
 // have been lent twice. Run by hand for longer:
 //
 //   node test/pools/shared/stress.cjs ThreadSafePool threads 7 1000000      kind, threads|processes, seed, operations
-const { fork } = require('node:child_process');
 const { resolve, join } = require('node:path');
-const { Worker } = require('node:worker_threads');
+const { launch } = require('../../support/launch.cjs');
 
 const WORKER = join(__dirname, 'stress-worker.cjs');
 // Another build of the package can be named, to test one that is not in dist/.
@@ -14,35 +13,6 @@ const RECORD = 16;
 const LIMIT_MS = 280_000;
 /** So few that they run out again and again, and the dead must be found to go on. */
 const SLOTS = { LockFreePool: 24, ThreadSafePool: 6, WorkStealingPool: 48 };
-
-function launch(mode, setup) {
-  if (mode === 'threads') {
-    const worker = new Worker(WORKER, { workerData: setup });
-    const ended = new Promise((done) => {
-      worker.once('error', (error) => done(error));
-      worker.once('exit', () => done(null));
-    });
-    return { setup, ended, kill: () => worker.terminate() };
-  }
-  const child = fork(WORKER, {
-    env: { ...process.env, STRESS_SETUP: JSON.stringify(setup) },
-    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-  });
-  let text = '';
-  child.stderr.on('data', (piece) => {
-    text += piece;
-  });
-  const ended = new Promise((done) => {
-    child.once('exit', (code, signal) =>
-      done(code === 0 || signal === 'SIGKILL' ? null : new Error(`exit ${code} ${signal}: ${text}`)),
-    );
-  });
-  const kill = () => {
-    child.kill('SIGKILL');
-    return ended;
-  };
-  return { setup, ended, kill };
-}
 
 /** Every slot can be had again, each of them once. */
 function checkSlots(pool) {
@@ -80,7 +50,7 @@ async function stress({ kind, mode, seed, operations, workers = 3, library = LIB
     ids += 1;
     Atomics.store(control, 1, ids);
     const most = Math.ceil(pool.slots / 2);
-    return launch(mode, { library, kind, handle: pool.handle, desk: desk.handle, id: ids, seed, most });
+    return launch(WORKER, mode, { library, kind, handle: pool.handle, desk: desk.handle, id: ids, seed, most });
   };
   const team = Array.from({ length: workers }, begin);
   const from = Date.now();
