@@ -7,8 +7,10 @@ import { allocatorDrivers } from './allocators.mjs';
 import { arenaDrivers } from './arenas.mjs';
 import { budgetedDrivers } from './budgeted.mjs';
 import { budgetDrivers } from './budgets.mjs';
+import { bytePoolDrivers } from './byte-pools.mjs';
 import { managerDrivers } from './managers.mjs';
 import { monitorDrivers } from './monitor.mjs';
+import { objectPoolDrivers } from './object-pools.mjs';
 import { providerDrivers } from './providers.mjs';
 import { recordDrivers } from './records.mjs';
 import { sharedDrivers } from './shared.mjs';
@@ -27,6 +29,8 @@ export const DRIVERS = [
   ...recordDrivers,
   ...streamDrivers,
   ...budgetDrivers,
+  ...objectPoolDrivers,
+  ...bytePoolDrivers,
   ...monitorDrivers,
   ...managerDrivers,
   ...systemDrivers,
