@@ -353,7 +353,12 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
       // The word can have come round between the look and the exchange: then it goes back to whose it is.
       const now = this.table32.generation(block, mine);
       if (now !== -1 && now !== generation && Atomics.compareExchange(this.words, at, mine, state) === mine) continue;
-      if (state !== mine) this.live += 1;
+      if (state !== mine) {
+        this.live += 1;
+        const former = state & OWNER_MASK;
+        if (former <= this.table.owners) Atomics.add(this.words, this.table.notesOf(former), 1);
+        if (this.live > this.peak) this.notePeak();
+      }
       return new SharedPoolBox(this, checked);
     }
   }
@@ -417,6 +422,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     this.stocked = 0;
     this.table32.clear();
     this.live = 0;
+    Atomics.store(this.words, this.table.notesOf(this.owner), 0);
     this.generation = this.words[HEADER.generation] ?? 0;
   }
 
@@ -449,13 +455,16 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   }
 
   private notePeak(): void {
+    // The first note counts blocks of this one that others have adopted since.
+    const gone = Atomics.exchange(this.words, this.table.notesOf(this.owner), 0);
+    this.live = Math.min(this.blocks, this.live - gone);
     const now = this.words[HEADER.generation] ?? 0;
     if (now !== this.generation) {
       // Somebody reset it since: what was held before does not count, and what it was nobody has told us.
       this.generation = now;
       this.live = this.table32.heldBy(this.owner);
-      if (this.live <= this.peak) return;
     }
+    if (this.live <= this.peak) return;
     this.peak = this.live;
     this.doubles[this.counters + COUNTERS.peak] = this.live;
   }

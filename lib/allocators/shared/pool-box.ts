@@ -94,7 +94,12 @@ export class SharedPoolBox implements Disposable {
 
   /** Gives the block back, unless it was given back or handed over before: for `using`. */
   [Symbol.dispose](): void {
-    if (this.held) this.release();
+    if (!this.held) return;
+    try {
+      this.release();
+    } catch (error) {
+      if (this.held) throw error; // else: adopted since the look
+    }
   }
 
   private check(method: string): void {

@@ -93,6 +93,11 @@ export abstract class AsyncPoolBooks<T extends object> extends Listeners<T> {
     return this.requests.waiting;
   }
 
+  /** Whether close() was called; objects may still be out. */
+  get closed(): boolean {
+    return this.phase === 'closed';
+  }
+
   get state(): AsyncPoolState {
     return this.phase;
   }

@@ -9,6 +9,9 @@ import { Milestones } from './milestones';
 import type { Settings } from './options';
 import { type Request, Requests } from './requests';
 
+/** Hooks that call the pool, whose hooks call the pool, and so on: so deep and no deeper. */
+const DEEPEST = 200;
+
 /**
  * How objects move in an AsyncPool. Every step first books what it does and then calls hooks or
  * listeners, which may call the pool in turn: what they find is exact.
@@ -24,6 +27,7 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
   /** Of those in testing: idle ones that go to the first who waits if they are good. */
   protected candidates = 0;
   private serving = false;
+  private hookDepth = 0;
   private again = false;
 
   constructor(settings: Settings<T>) {
@@ -83,8 +87,24 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
     return entry;
   }
 
+  /** Within hooks of hooks of hooks: no further ones may be called from here. */
+  protected get isDeep(): boolean {
+    return this.hookDepth >= DEEPEST;
+  }
+
+  /** Asks a hook, if it was given. */
+  private ask(hook: 'reset' | 'validate' | 'dispose', object: T): unknown {
+    this.hookDepth += 1;
+    try {
+      return this.settings.hooks[hook]?.(object);
+    } finally {
+      this.hookDepth -= 1;
+    }
+  }
+
   /** An idle object that may be lent at once; null where there is none, or its test takes time. */
   protected takeFree(): Entry<T> | null {
+    if (this.isDeep) return null;
     for (;;) {
       const entry = this.popFree();
       if (entry === null) return null;
@@ -124,7 +144,7 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
     let answer: unknown;
     let waits: boolean;
     try {
-      answer = this.settings.hooks.validate?.(entry.object);
+      answer = this.ask('validate', entry.object);
       if (answer === true) return true;
       waits = isThenable(answer);
     } catch (error) {
@@ -182,17 +202,24 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
     this.serving = true;
     // Hooks that undo each step as it is made could go on for ever: after so many steps the rest comes a while later.
     let left = 2 * (this.settings.max + this.requests.waiting);
-    do {
-      this.again = false;
-      for (; left > 0 && this.free.length > 0 && this.requests.waiting > this.candidates; left -= 1) {
-        const entry = this.takeFree();
-        if (entry !== null) this.place(entry, true);
-      }
-      for (; left > 0 && this.lacks(); left -= 1) this.maker.make();
-    } while (this.again && left > 0);
-    this.serving = false;
+    try {
+      do {
+        this.again = false;
+        for (; left > 0 && this.couldLend(); left -= 1) {
+          const entry = this.takeFree();
+          if (entry !== null) this.place(entry, true);
+        }
+        for (; left > 0 && this.lacks(); left -= 1) this.maker.make();
+      } while (this.again && left > 0);
+    } finally {
+      this.serving = false; // a full stack or failing timers end this call, and not the pool
+    }
     if (left === 0 && this.phase !== 'closed') this.maker.pause(true);
     this.reach();
+  }
+
+  private couldLend(): boolean {
+    return this.free.length > 0 && this.requests.waiting > this.candidates && !this.isDeep;
   }
 
   private lacks(): boolean {
@@ -204,7 +231,8 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
 
   /** Tells those who wait for a state of the pool. */
   private reach(): void {
-    if (this.phase === 'closed' && !this.over && this.size === 0) {
+    const isEmpty = this.size === 0 && this.requests.waiting === 0; // those who wait are refused, and told of, first
+    if (this.phase === 'closed' && !this.over && isEmpty) {
       this.over = true;
       this.tell('closeSuccess');
       this.removeAllListeners();
@@ -269,7 +297,7 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
 
   private dispose(entry: Entry<T>, counted: boolean): Promise<void> | undefined {
     const { object } = entry;
-    const { hooks, timers, destroyTimeoutMs: timeoutMs } = this.settings;
+    const { timers, destroyTimeoutMs: timeoutMs } = this.settings;
     const id = this.nextId();
     const succeeded = (): void => {
       this.ended(entry, counted);
@@ -287,7 +315,7 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
     let waits: boolean;
     this.tell('destroyRequest', { id, object });
     try {
-      answer = hooks.dispose?.(object);
+      answer = this.ask('dispose', object);
       waits = isThenable(answer);
     } catch (error) {
       failed(error);
@@ -321,7 +349,7 @@ export abstract class AsyncPoolCore<T extends object> extends AsyncPoolBooks<T> 
     let answer: unknown;
     let waits: boolean;
     try {
-      answer = hooks.reset(entry.object);
+      answer = this.ask('reset', entry.object);
       waits = isThenable(answer);
     } catch (error) {
       return this.unreset(entry, error);

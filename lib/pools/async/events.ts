@@ -59,6 +59,11 @@ interface Listening {
   readonly once: boolean;
 }
 
+/** Names that are none would also find what all objects have, such as `constructor`. */
+function checkEvent(method: string, event: Name): void {
+  checkOneOf(`AsyncPool.${method}: event`, event, EVENT_NAMES);
+}
+
 /**
  * Listeners by event, as Node's EventEmitter has them; what a listener throws, or its promise, is told as `failure` and goes
  * no further. Telling costs nothing while nobody listens.
@@ -81,8 +86,9 @@ export class Listeners<T> {
     return this.listen('once', event, listener, true);
   }
 
-  /** Removes the listener, as often as it is called for. */
+  /** Removes the listener, as often as it is called for. @throws as on() */
   off<K extends Name>(event: K, listener: (...args: AsyncPoolEvents<T>[K]) => void): this {
+    checkEvent('off', event);
     this.drop(event, (known) => known.listener === listener);
     return this;
   }
@@ -92,8 +98,9 @@ export class Listeners<T> {
     return this.off(event, listener);
   }
 
-  /** Those of one event, or all. */
+  /** Those of one event, or all. @throws as on() */
   removeAllListeners(event?: Name): this {
+    if (event !== undefined) checkEvent('removeAllListeners', event);
     if (event !== undefined) this.heard -= this.listenerCount(event);
     else this.heard = 0;
     if (event !== undefined) this.lists[event] = undefined;
@@ -102,11 +109,12 @@ export class Listeners<T> {
   }
 
   listenerCount(event: Name): number {
+    checkEvent('listenerCount', event);
     return this.lists[event]?.length ?? 0;
   }
 
   private listen(method: string, event: Name, listener: unknown, once: boolean): this {
-    checkOneOf(`AsyncPool.${method}: event`, event, EVENT_NAMES);
+    checkEvent(method, event);
     checkFunction(`AsyncPool.${method}: listener`, listener);
     this.lists[event] = [...(this.lists[event] ?? []), { listener, once }];
     this.heard += 1;

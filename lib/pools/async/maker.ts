@@ -1,4 +1,4 @@
-import { attempt } from './attempt';
+import { type Awaited, attempt } from './attempt';
 import { overdue } from './errors';
 import type { Settings } from './options';
 
@@ -55,7 +55,6 @@ export class Maker<T extends object> {
     const id = host.nextId();
     this.creating += 1;
     this.underway.add(controller);
-    host.asked(id);
     const failed = (error: unknown): void => {
       this.leave(controller);
       this.lastError = error;
@@ -66,7 +65,7 @@ export class Maker<T extends object> {
       if (refusal !== null) throw refusal;
       return settings.hooks.create(controller.signal);
     };
-    attempt<T>(work, {
+    const what: Awaited<T> = {
       timers,
       timeoutMs,
       succeeded: (object) => {
@@ -85,12 +84,19 @@ export class Maker<T extends object> {
       late: (object) => {
         if (host.objection(object) === null) host.late(object);
       },
-    });
+    };
+    try {
+      host.asked(id);
+      attempt<T>(work, what);
+    } catch (error) {
+      this.leave(controller); // no hook's: timers that fail, or no room on the stack
+      throw error;
+    }
   }
 
+  /** Gives the place back, once. */
   private leave(controller: AbortController): void {
-    this.creating -= 1;
-    this.underway.delete(controller);
+    if (this.underway.delete(controller)) this.creating -= 1;
   }
 
   private recover(): void {

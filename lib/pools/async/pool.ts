@@ -2,12 +2,14 @@ import {
   checkFunction,
   checkOneOf,
   checkOptions,
+  INSPECT,
   parseWait,
   WAIT_KEYS,
   type WaitOptions,
   type WaitRequest,
 } from '../../core';
-import { abortedWait } from '../base';
+import { abortedWait, reentrant, shown } from '../base';
+import type { AsyncPoolStats } from './books';
 import { AsyncPoolCore } from './core';
 import { BORROWED, DETACHED, type Entry, IDLE, TESTING } from './entry';
 import { crowded, notServing } from './errors';
@@ -95,7 +97,7 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
     try {
       if (options !== undefined) {
         const given = checkOptions('AsyncPool.acquire', options, WAIT_KEYS);
-        const deadlineMs = given.deadlineMs ?? this.settings.acquireTimeoutMs;
+        const deadlineMs = given.deadlineMs === undefined ? this.settings.acquireTimeoutMs : given.deadlineMs;
         wait = parseWait('AsyncPool.acquire', { ...given, deadlineMs });
       }
     } catch (error) {
@@ -112,8 +114,7 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
   }
 
   private requestChecked(wait: WaitRequest, id: number, looked: boolean): Promise<T> {
-    this.needOpen('acquire');
-    if (wait.signal?.aborted) throw abortedWait('AsyncPool', 'acquire', wait.signal.reason);
+    this.needWanted(wait);
     this.start();
     const { requests, settings } = this;
     // Of those who wait some may count on an object that is under test for them.
@@ -127,9 +128,13 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
       if (this.heard > 0) this.tell('acquireSuccess', { id, object: entry.object });
       return entry.promise;
     }
-    this.needOpen('acquire'); // hooks and listeners ran
+    this.needWanted(wait); // hooks and listeners ran: they may have closed the pool, or aborted the signal
     const promise = requests.add(wait, id);
-    this.serve();
+    try {
+      this.serve();
+    } catch {
+      queueMicrotask(() => this.serveAgain()); // on a stack of its own
+    }
     return promise;
   }
 
@@ -155,11 +160,12 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
    *
    * @returns a promise where a hook takes its time: fulfilled when the object is idle, lent again or ended; it never
    *   rejects and need not be awaited
-   * @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE
+   * @throws ERR_MEMORY_DOUBLE_FREE, ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_INVALID_STATE 200 hooks deep
    */
   release(object: T): Promise<void> | undefined {
     const entry = this.entries.get(object);
     if (entry === undefined || entry.state !== BORROWED) throw this.notLent('release', entry);
+    if (!this.quick && this.isDeep) throw reentrant('AsyncPool', 'release', 'hook of a hook');
     this.releases += 1;
     this.lent -= 1;
     if (this.quick && this.heard === 0) {
@@ -182,6 +188,7 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
   /** Ends a borrowed object that is broken; its place is free when it has ended. Returns and throws as release(). */
   destroy(object: T): Promise<void> | undefined {
     const entry = this.borrowedEntry('destroy', object);
+    if (this.isDeep) throw reentrant('AsyncPool', 'destroy', 'hook of a hook');
     this.lent -= 1;
     return this.end(entry);
   }
@@ -276,6 +283,15 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
     await this.milestones.until('close', () => this.over, wait);
   }
 
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & AsyncPoolStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  [INSPECT](): string {
+    return shown(this, this.stats(), this.closed);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -299,6 +315,19 @@ export class AsyncPool<T extends object> extends AsyncPoolCore<T> implements Asy
     const entry = this.entries.get(object);
     if (entry === undefined || entry.state !== BORROWED) throw this.notLent(method, entry);
     return entry;
+  }
+
+  private serveAgain(): void {
+    try {
+      this.serve();
+    } catch (error) {
+      this.fail('serve', error); // timers that always fail: whoever waits goes on waiting
+    }
+  }
+
+  private needWanted({ signal }: WaitRequest): void {
+    this.needOpen('acquire');
+    if (signal?.aborted) throw abortedWait('AsyncPool', 'acquire', signal.reason);
   }
 
   private needOpen(method: string): void {

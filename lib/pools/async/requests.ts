@@ -53,15 +53,15 @@ export class Requests<T> {
     const { deadlineMs, signal } = wait;
     return new Promise((resolve, reject) => {
       const request = new Request<T>(id, this.arrivals, wait, resolve, reject);
-      this.arrivals += 1;
+      if (deadlineMs !== undefined) {
+        request.timer = this.timers.start(() => this.refuse(request, this.host.timedOut(deadlineMs)), deadlineMs, true);
+      }
+      this.arrivals += 1; // from here on nothing fails
       this.waiting += 1;
       this.queue.push(request);
       if (signal !== undefined) {
         request.onAbort = () => this.refuse(request, abortedWait('AsyncPool', 'acquire', signal.reason));
         signal.addEventListener('abort', request.onAbort, { once: true });
-      }
-      if (deadlineMs !== undefined) {
-        request.timer = this.timers.start(() => this.refuse(request, this.host.timedOut(deadlineMs)), deadlineMs, true);
       }
     });
   }

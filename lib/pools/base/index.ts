@@ -23,3 +23,4 @@ export {
 } from './options';
 export type { Pool, PoolCallbacks, PoolHooks, PoolStats } from './pool';
 export { PoolBase, type SyncPoolStats } from './pool-base';
+export { shown } from './shown';

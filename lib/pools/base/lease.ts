@@ -62,7 +62,11 @@ export class PoolLease<T extends object> implements Disposable {
 
   private end(how: 'release' | 'detach' | 'destroy'): void {
     if (!this.held) throw staleLease(this.pool.name, how);
-    this.released = how === 'release';
-    this.pool.endLease(this, this.entry, how);
+    this.released = how === 'release'; // before hooks run, which may ask
+    try {
+      this.pool.endLease(this, this.entry, how);
+    } finally {
+      if (this.held) this.released = false; // refused: it can be given back later
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { checkFunction, checkInteger } from '../../core';
+import { checkFunction, checkInteger, INSPECT } from '../../core';
 import type { Borrower } from './borrowers';
 import { LEASED, type PoolEntry } from './entry';
 import { staleLease } from './errors';
@@ -6,6 +6,7 @@ import { PoolLease } from './lease';
 import { MOST_AT_ONCE } from './options';
 import type { Pool, PoolStats } from './pool';
 import { PoolBooks } from './pool-books';
+import { shown } from './shown';
 import { useLease } from './use';
 
 /** Statistics of a pool with synchronous hooks. */
@@ -167,6 +168,15 @@ export abstract class PoolBase<T extends object, E extends PoolEntry<T> = PoolEn
     this.ended = true;
     this.stopShortCuts();
     this.endSpares(this.idle, 'close');
+  }
+
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & SyncPoolStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  [INSPECT](): string {
+    return shown(this, this.stats(), this.closed);
   }
 
   [Symbol.dispose](): void {

@@ -188,8 +188,9 @@ export abstract class PoolBooks<T extends object, E extends PoolEntry<T> = PoolE
     const entry = this.make(method);
     this.growBy(this.settings.step(this.total - 1) - 1, method);
     if (!this.ended) {
+      const lent = this.lend(entry, method);
       this.misses += 1;
-      return this.lend(entry, method);
+      return lent;
     }
     this.end(entry);
     throw poolClosed(this.name, method);

@@ -1,4 +1,5 @@
 import {
+  checkFunction,
   checkInteger,
   checkOptions,
   ignoreFailure,
@@ -52,6 +53,8 @@ export class AsyncBatchAllocator<T> {
     this.name = parsed.name;
     this.batchSize = parsed.batchSize;
     this.maxBatchSize = parsed.maxBatchSize;
+    checkFunction('AsyncBatchAllocator: timers.start', (timers as Partial<Timers> | null)?.start);
+    checkFunction('AsyncBatchAllocator: timers.stop', (timers as Partial<Timers> | null)?.stop);
     this.timers = timers;
   }
 

@@ -36,6 +36,7 @@ export class AsyncBatch<T> extends BatchContents<T> implements AsyncDisposable {
    */
   async detach(into: T[] = []): Promise<T[]> {
     this.needOpen('detach');
+    this.checkInto(into);
     const { pool } = this;
     if (typeof pool.detach !== 'function') {
       throw memoryError('ERR_MEMORY_UNSUPPORTED', `AsyncBatch.detach: the pool '${pool.name}' has no detach()`);

@@ -16,6 +16,13 @@ export interface BatchAllocatorOptions {
 
 const LARGEST = 2 ** 20;
 
+/** What was taken for one request; it counts as served when it is lent. */
+interface Collected<T> {
+  readonly objects: T[];
+  readonly hits: number;
+  readonly misses: number;
+}
+
 /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function parseBatchOptions(
   where: string,
@@ -69,16 +76,16 @@ export class BatchAllocator<T> {
   /** Exactly `count` objects, or undefined and nothing is taken. @throws as acquireBatch() */
   tryAcquireExact(count: number = this.batchSize): Batch<T> | undefined {
     this.check('tryAcquireExact', count);
-    const objects = this.collectAll(count);
-    return Array.isArray(objects) ? this.lend(count, objects) : undefined;
+    const got = this.collectAll(count);
+    return typeof got === 'number' ? undefined : this.lend(count, got);
   }
 
   /** Exactly `count` objects. @throws ERR_MEMORY_POOL_EXHAUSTED and nothing is taken; otherwise as acquireBatch() */
   acquireExact(count: number = this.batchSize): Batch<T> {
     this.check('acquireExact', count);
-    const objects = this.collectAll(count);
-    if (Array.isArray(objects)) return this.lend(count, objects);
-    throw tooFew(this.name, 'acquireExact', count, objects, this.pool.maxSize);
+    const got = this.collectAll(count);
+    if (typeof got !== 'number') return this.lend(count, got);
+    throw tooFew(this.name, 'acquireExact', count, got, this.pool.maxSize);
   }
 
   /**
@@ -105,7 +112,7 @@ export class BatchAllocator<T> {
    */
   reserve(count: number): number {
     this.check('reserve', count);
-    const objects = this.collect(count);
+    const { objects } = this.collect(count);
     releaseEach(objects, this.pool, this.book, `${this.name}.reserve`);
     return objects.length;
   }
@@ -118,43 +125,44 @@ export class BatchAllocator<T> {
     checkInteger(`${this.name}.${method}: count`, count, 1, this.maxBatchSize);
   }
 
-  private lend(wanted: number, objects: T[]): Batch<T> {
+  private lend(wanted: number, { objects, hits, misses }: Collected<T>): Batch<T> {
     const batch = new Batch(objects, this.pool, this.book);
     this.book.lent(wanted, objects.length);
+    this.book.served(hits, misses);
     return batch;
   }
 
   /** All of them, or the number that there were; those are back then. */
-  private collectAll(count: number): T[] | number {
+  private collectAll(count: number): Collected<T> | number {
     const { pool, book } = this;
     const { closed } = pool as { closed?: unknown };
     // No object is touched for a request that cannot be served; a closed pool says itself that it is.
     const room = pool.maxSize === null || closed === true ? count : pool.maxSize - pool.borrowed;
-    const objects = room < count ? [] : this.collect(count);
-    if (objects.length === count) return objects;
+    const got = room < count ? null : this.collect(count);
+    if (got?.objects.length === count) return got;
     book.refusals += 1;
-    this.giveBack(objects);
-    return room < count ? Math.max(0, room) : objects.length;
+    if (got === null) return Math.max(0, room);
+    this.giveBack(got.objects);
+    return got.objects.length;
   }
 
-  private collect(count: number): T[] {
+  private collect(count: number): Collected<T> {
     const { pool, book } = this;
-    const before = pool.stats();
     const objects: T[] = [];
     try {
+      const before = pool.stats();
       while (objects.length < count) {
         const object = pool.tryAcquire();
         if (object === undefined) break;
         objects.push(object);
       }
+      const after = pool.stats();
+      return { objects, hits: after.hits - before.hits, misses: after.misses - before.misses };
     } catch (error) {
       book.refusals += 1;
       this.giveBack(objects);
       throw error;
     }
-    const after = pool.stats();
-    book.served(after.hits - before.hits, after.misses - before.misses);
-    return objects;
   }
 
   /** Newest first, so that the pool is as it was. The request has its own answer: what fails here is counted. */

@@ -33,10 +33,11 @@ export class Batch<T> extends BatchContents<T> implements Disposable {
    * the pool refuses: that one and those after it stay in the batch.
    *
    * @param into where each goes as soon as it has left, so that none is lost when a later one fails. Default: a new array
-   * @throws what `detach` of the pool throws; ERR_MEMORY_STALE_HANDLE once released
+   * @throws what `detach` of the pool throws; ERR_MEMORY_INVALID_ARGUMENT; ERR_MEMORY_STALE_HANDLE once released
    */
   detach(into: T[] = []): T[] {
     this.needOpen('detach');
+    this.checkInto(into);
     const objects = this.take(); // all: a hook that releases the batch meanwhile finds none
     for (let at = 0; at < objects.length; at += 1) {
       try {

@@ -1,4 +1,4 @@
-import { checkInteger, memoryError } from '../../core';
+import { checkInteger, describe, memoryError } from '../../core';
 import { batchEnded, sliceEnded } from './errors';
 
 /** A window into a batch; ends with the next change of the batch. */
@@ -82,7 +82,7 @@ export abstract class BatchContents<T> implements Iterable<T> {
   }
 
   protected refill(objects: readonly T[]): void {
-    this.objects.push(...objects);
+    for (const object of objects) this.objects.push(object); // spread, a large batch would overflow the stack
     this.revision += 1;
   }
 
@@ -93,6 +93,13 @@ export abstract class BatchContents<T> implements Iterable<T> {
     this.isOver = true;
     this.revision += 1;
     return objects;
+  }
+
+  /** Before anything leaves: what cannot be put anywhere would be lost. @throws ERR_MEMORY_INVALID_ARGUMENT */
+  protected checkInto(into: unknown): void {
+    if (Array.isArray(into) && Object.isExtensible(into)) return;
+    const given = Array.isArray(into) ? 'one that cannot grow' : describe(into);
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `Batch.detach: into must be an array, got ${given}`);
   }
 
   protected needOpen(method: string): void {

@@ -191,6 +191,8 @@ export class SlabKeeper {
     for (const entry of this.classes) {
       if (entry.slabs.size === 0) continue;
       const unused = entry.census().filter((slab) => slab.touched < this.epoch);
+      // What is lent now is used in the epoch to come, whenever its loan began.
+      for (const slab of entry.slabs) if (!slab.idle) slab.touched = this.epoch + 1;
       const chosen = unused.slice(0, unused.length - Math.floor(unused.length * 0.5 ** halfLives));
       entry.drop(chosen);
       gone.push(...chosen);

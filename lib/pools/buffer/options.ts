@@ -41,7 +41,8 @@ export interface BufferPoolOptions {
   /**
    * When the bytes of a former holder are overwritten by zeros. `never` (default) as Buffer.allocUnsafe: nearly everybody
    * writes before reading, and zeros cost 1 to 3 us for 64 KiB, a hundred times the rest. `acquire`: a lease begins as
-   * zeros. `release`: nothing stays behind while a buffer waits.
+   * zeros. `release`: nothing stays behind while a buffer waits;
+   * what a provider's memory held before is up to the provider.
    */
   readonly zero?: 'never' | 'acquire' | 'release';
   /** Most buffers of a class, lent, idle and resting. Default: no limit. */

@@ -79,6 +79,7 @@ export class SlabSource {
         charged = bytes;
       }
       this.held.set(got, bytes);
+      if (this.heldBytes > this.peakHeldBytes) this.peakHeldBytes = this.heldBytes;
       return got;
     } catch (error) {
       this.heldBytes -= bytes;
@@ -115,7 +116,6 @@ export class SlabSource {
       );
     }
     this.heldBytes += bytes;
-    if (this.heldBytes > this.peakHeldBytes) this.peakHeldBytes = this.heldBytes;
   }
 
   private providerOf(): RegionProvider {

@@ -113,7 +113,10 @@ export class Attachment {
     if (!this.isAnybody(side)) return true;
     // Somebody came at the moment in which the last one left.
     Atomics.and(this.words, HEAD.gone, ~bit);
-    return false;
+    if (this.isAnybody(side)) return false;
+    // And has left meanwhile: its own sign may be the one that was taken away.
+    Atomics.or(this.words, HEAD.gone, bit);
+    return true;
   }
 
   /** True when somebody of that side may be there whose event loop and this one cannot wake each other. */
@@ -173,17 +176,21 @@ export class Attachment {
     if (owner > this.layout.owners || (owner > 0 && this.table.isVacant(owner))) this.ring.unblock();
   }
 
+  /**
+   * Repeatable up to its last line, because who cleans may die too. Nor does a place say for sure where it was: its owner,
+   * or another one that cleaned it, may have died after the note was gone and before the other side was told.
+   */
   private clean(owner: number): number {
     const count = this.ring.reclaim(owner, (index) => this.takeBack(index));
-    const sides = this.sidesOf(owner);
     Atomics.store(this.words, this.table.notesOf(owner) + NOTES.sides, 0);
-    this.table.release(owner);
+    const had = Atomics.load(this.words, HEAD.had);
+    if ((had & SIDES.sender) !== 0) this.tellIfGone('senders');
+    if ((had & SIDES.receiver) !== 0) this.tellIfGone('receivers');
     if (count > 0) {
       this.wake.wake('senders');
       this.wake.wake('receivers');
     }
-    if ((sides & SIDES.sender) !== 0) this.tellIfGone('senders');
-    if ((sides & SIDES.receiver) !== 0) this.tellIfGone('receivers');
+    this.table.release(owner);
     return count;
   }
 

@@ -1,4 +1,4 @@
-import { checkBoolean, checkOptions, notForUsers } from '../../core';
+import { checkBoolean, checkOptions, INSPECT, notForUsers } from '../../core';
 import { Attachment, type ChannelPeer } from './attachment';
 import { closedHere } from './errors';
 import { CHANNEL_VERSION, HEAD } from './layout';
@@ -177,6 +177,17 @@ export class Channel implements AsyncIterable<ChannelMessage>, Disposable {
     this.receiving?.close();
     this.last = Object.freeze({ ...this.stats(), held: 0 });
     this.at.close();
+  }
+
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & ChannelStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  [INSPECT](): string {
+    return this.at.closed
+      ? `Channel '${this.name}': closed`
+      : `Channel '${this.name}': ${this.stats().length} of ${this.capacity} messages`;
   }
 
   [Symbol.dispose](): void {

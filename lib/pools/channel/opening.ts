@@ -1,4 +1,14 @@
-import { checkInteger, checkString, describe, memoryError, parseBytes, systemTimers } from '../../core';
+import { checkWhole } from '../../allocators';
+import {
+  checkFunction,
+  checkInteger,
+  checkString,
+  describe,
+  memoryError,
+  parseBytes,
+  systemTimers,
+  type Timers,
+} from '../../core';
 import { Region } from '../../platform';
 import { Attachment, type LeaseAdopter } from './attachment';
 import {
@@ -27,13 +37,22 @@ function checkBlocks(where: string, blocks: unknown): LeaseAdopter | undefined {
   );
 }
 
+function checkTimers(where: string, timers: unknown): Timers {
+  if (timers === undefined) return systemTimers;
+  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
+  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  return timers as Timers;
+}
+
 /** Attaches, or lets the region go. */
 function enter(where: string, name: string, region: Region, options: ChannelAttachOptions, wake: unknown): Attachment {
   try {
     const words = new Int32Array(region.buffer, 0, Math.floor(Math.min(region.byteLength, MOST_BYTES) / 4));
-    return new Attachment(where, name, region, readLayout(where, words), {
+    const layout = readLayout(where, words);
+    checkWhole(where, region);
+    return new Attachment(where, name, region, layout, {
       wake,
-      timers: options.timers ?? systemTimers,
+      timers: checkTimers(where, options.timers),
       blocks: checkBlocks(where, options.blocks),
     });
   } catch (error) {

@@ -110,6 +110,11 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
     return this.line.straightAway(this.nextOne);
   }
 
+  /** Not for users: as receive(), for an iteration that can be ended meanwhile. */
+  receiveUntil(signal: AbortSignal): Promise<ChannelMessage> {
+    return this.line.run('receive', this.nextOne, { priority: 50, deadlineMs: undefined, signal });
+  }
+
   /** Not for users: true when an ERR_MEMORY_CLOSED is the end of an iteration. */
   get isOver(): boolean {
     return !this.isOpen || this.at.isGone('senders');

@@ -1,5 +1,6 @@
 import type { SharedBlockLease, SharedPoolBox } from '../../allocators';
 import { checkInteger, describe, memoryError, notForUsers, type WaitOptions } from '../../core';
+import { reentrant } from '../base';
 import { Attachment } from './attachment';
 import { ChannelEnd } from './end';
 import { closedHere, nobodyThere, notSendable, overwritten, tooLarge } from './errors';
@@ -19,6 +20,19 @@ export type Sendable = Uint8Array | ((bytes: Uint8Array) => number) | SharedBloc
 
 const REFUSALS_BETWEEN_LOOKS = 64;
 
+const READ_LENGTH = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get as (
+  this: unknown,
+) => number;
+
+/** The length that it has, whatever its properties say: so much is copied. -1 for what only looks like bytes. */
+function lengthOf(message: Uint8Array): number {
+  try {
+    return READ_LENGTH.call(message);
+  } catch {
+    return -1;
+  }
+}
+
 function isBytes(value: unknown): value is Uint8Array {
   // By its tag, where it is of another realm.
   return value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
@@ -31,6 +45,8 @@ function isBytes(value: unknown): value is Uint8Array {
 export class ChannelSender extends ChannelEnd {
   private readonly messageBytes: number;
   private readonly mine: InHand;
+  /** Writers that run now, one inside the other. */
+  private writing = 0;
   private refusals = 0;
   private count = 0;
 
@@ -79,16 +95,20 @@ export class ChannelSender extends ChannelEnd {
     await this.line.run('send', attempt, this.waitOf('send', options));
   }
 
-  /** As send(), blocking the thread. @throws as send() */
+  /** As send(), blocking the thread. @throws as send(), ERR_MEMORY_INVALID_STATE inside a writer of this sender */
   sendSync(message: Sendable, options?: ChannelBlockOptions): void {
     const deadlineMs = this.deadlineOf('sendSync', options);
+    if (this.writing > 0) throw reentrant(this.name, 'sendSync', 'writer'); // it would wait for its own place
     this.line.block('sendSync', () => (this.sendNow(message) ? true : undefined), deadlineMs);
   }
 
   /** Sends as many as there is room for, with one wake. @returns how many @throws as trySend(): those before it are sent */
   trySendMany(messages: readonly Sendable[]): number {
     this.checkList('trySendMany', messages);
-    return this.line.waiting > 0 ? 0 : this.putMany('trySendMany', messages, 0);
+    if (this.line.waiting > 0) return 0;
+    const sent = this.putMany('trySendMany', messages, 0);
+    if (sent === 0 && messages.length > 0) this.refuse('trySendMany');
+    return sent;
   }
 
   /**
@@ -147,6 +167,7 @@ export class ChannelSender extends ChannelEnd {
     if (this.mine.size === 0) return;
     this.mine.drain((index, word) => this.at.ring.cancel(index, word));
     this.at.wake.wake('receivers');
+    this.at.wake.wake('senders');
   }
 
   // ---- sending -----------------------------------------------------------------------------------------------------
@@ -169,7 +190,8 @@ export class ChannelSender extends ChannelEnd {
 
   private put(method: string, message: Sendable): boolean {
     if (message instanceof Uint8Array || isBytes(message)) {
-      const byteLength = message.length;
+      const byteLength = lengthOf(message);
+      if (byteLength < 0) throw notSendable(this.name, method, message);
       if (byteLength > this.messageBytes) throw tooLarge(this.name, method, byteLength, this.messageBytes);
       const index = this.claim(method);
       if (index === NONE) return false;
@@ -202,6 +224,7 @@ export class ChannelSender extends ChannelEnd {
     const { word } = this.at.ring;
     this.mine.add(index, word);
     let byteLength: unknown;
+    this.writing += 1;
     try {
       byteLength = writer(this.window(index, this.messageBytes));
       if (!this.isOpen) throw closedHere(this.name, method);
@@ -216,6 +239,8 @@ export class ChannelSender extends ChannelEnd {
     } catch (error) {
       if (this.isOpen) this.cancel(index, word);
       throw error;
+    } finally {
+      this.writing -= 1;
     }
     this.mine.remove(index);
     this.publish(method, index, word, byteLength, KINDS.bytes);

@@ -11,6 +11,8 @@ interface ChannelWaiter extends Waiter {
   /** True when it is served. */
   attempt(): boolean;
   fail(error: unknown): void;
+  /** Why it is to wait no longer, when that came up while it was being served. */
+  late: Error | undefined;
 }
 
 const FIRST_LOOK_MS = 1;
@@ -35,6 +37,8 @@ export class Waiting {
   private count = 0;
   private arrivals = 0;
   private straight = 0;
+  /** Tries of a call before it waits; fewer after each that was in vain. */
+  private patience = SPINS;
   private timer: unknown = null;
   private timerMs = 0;
   private looks = 0;
@@ -70,12 +74,20 @@ export class Waiting {
     return got;
   }
 
+  /** Tries for some microseconds while messages come thick and fast: to sleep and be woken takes longer. */
+  private tryHard<T>(attempt: Attempt<T>): T | undefined {
+    let got = attempt();
+    for (let spin = 0; got === undefined && spin < this.patience && this.count === 0; spin += 1) got = attempt();
+    this.patience = got === undefined ? this.patience >> 1 : SPINS;
+    return got;
+  }
+
   /** Waits for an attempt that succeeds. */
   async run<T>(method: string, attempt: Attempt<T>, { priority, deadlineMs, signal }: WaitRequest): Promise<T> {
     const { name } = this.at;
     if (signal?.aborted) throw aborted(name, method, signal);
     if (this.count === 0) {
-      const got = attempt();
+      const got = this.tryHard(attempt);
       if (got !== undefined) {
         this.straight += 1;
         if (this.straight < STRAIGHT) return got;
@@ -83,6 +95,7 @@ export class Waiting {
         await new Promise((resolve) => setImmediate(resolve));
         return got;
       }
+      if (signal?.aborted) throw aborted(name, method, signal); // by a writer, inside the attempt
     }
     return new Promise<T>((resolve, reject) => {
       let timer: unknown = null;
@@ -95,6 +108,7 @@ export class Waiting {
         priority,
         arrival: this.arrivals,
         done: false,
+        late: undefined,
         attempt: () => {
           const got = attempt();
           if (got === undefined) return false;
@@ -170,7 +184,11 @@ export class Waiting {
       } finally {
         this.serving = null;
       }
-      if (!served && !failed) return false;
+      if (!served && !failed) {
+        if (waiter.late === undefined) return false;
+        failure = waiter.late;
+        failed = true;
+      }
       this.looks = 0;
       if (waiter.done) continue; // what it ran has ended it: a close() inside a writer
       this.queue.pop();
@@ -189,7 +207,11 @@ export class Waiting {
   }
 
   private refuse(waiter: ChannelWaiter, error: Error): void {
-    if (waiter.done || waiter === this.serving) return;
+    if (waiter.done) return;
+    if (waiter === this.serving) {
+      waiter.late ??= error; // too late, unless there is no room for the rest of it
+      return;
+    }
     waiter.done = true;
     this.count -= 1;
     this.queue.noteGone();

@@ -41,13 +41,16 @@ export class Wake {
   private readonly words: Int32Array;
   private native = true;
   private readonly pending = { senders: false, receivers: false };
+  /** Who is to be called: the end that is open now, which may not be the one that fell asleep. */
+  private readonly work = { senders: (): void => {}, receivers: (): void => {} };
 
   constructor(region: Region, words: Int32Array, buffer: unknown) {
     this.region = region;
     this.words = words;
-    const joined = isShared(buffer) && buffer.byteLength >= WORDS * 4;
-    this.buffer = joined ? buffer : new SharedArrayBuffer(WORDS * 4);
-    this.own = new Int32Array(this.buffer, 0, WORDS);
+    const given = isShared(buffer) && buffer.byteLength >= WORDS * 4 ? new Int32Array(buffer, 0, WORDS) : null;
+    const joined = given !== null && given.buffer === buffer; // not so for what only looks like one
+    this.own = joined ? given : new Int32Array(new SharedArrayBuffer(WORDS * 4));
+    this.buffer = this.own.buffer as unknown as SharedArrayBuffer;
     if (!joined) this.own[GROUP] = 1 + Math.floor(Math.random() * (2 ** 31 - 2));
   }
 
@@ -87,13 +90,14 @@ export class Wake {
    * @returns false when it was woken already
    */
   sleep(side: Side, work: () => void): boolean {
+    this.work[side] = work;
     if (waitAsync === undefined || this.pending[side]) return true;
     const result = waitAsync(this.own, ASLEEP[side], 1);
     if (!result.async) return false;
     this.pending[side] = true;
     void result.value.then(() => {
       this.pending[side] = false;
-      work();
+      this.work[side]();
     });
     return true;
   }

@@ -21,6 +21,12 @@ export class History {
     else samples.push(sample);
   }
 
+  /** Forgets what was noted after this moment: the clock was set back, and nothing can be told from those. */
+  rewind(nowMs: number): void {
+    const { samples } = this;
+    if ((samples.at(-1)?.atMs ?? nowMs) > nowMs) samples.length = 0;
+  }
+
   /** The newest sample that is a whole span old; before there is one, the oldest. Older ones are forgotten. */
   base(nowMs: number): HealthSample | undefined {
     const { samples, spanMs } = this;

@@ -3,7 +3,7 @@ import { History } from './history';
 import { judge, type PoolHealthMetrics, type Verdict } from './judge';
 import { type FoundLeaks, findLeaks, type PoolLeakSite } from './leaks';
 import { type HealthSettings, type PoolHealthLevel, type PoolHealthOptions, readHealthOptions } from './options';
-import { checkWatched, type HealthSample, sampleOf, type WatchedPool } from './watched';
+import { checkWatched, type HealthSample, sampleOf, type Watchable, type WatchedPool } from './watched';
 
 /** The answer of {@link PoolHealthMonitor.report}. Frozen plain data. */
 export interface PoolHealthReport {
@@ -16,7 +16,7 @@ export interface PoolHealthReport {
   readonly leaks: readonly PoolLeakSite[];
 }
 
-const usual = new WeakMap<WatchedPool, PoolHealthMonitor>();
+const usual = new WeakMap<Watchable, PoolHealthMonitor>();
 
 /**
  * Tells how a pool fares, from its statistics alone: the pool does no work for it and need not know of it. Failed: closed,
@@ -26,6 +26,7 @@ const usual = new WeakMap<WatchedPool, PoolHealthMonitor>();
  */
 export class PoolHealthMonitor implements Disposable {
   readonly name: string;
+  private readonly pool: WatchedPool;
   private readonly settings: HealthSettings;
   private readonly window: History;
   private readonly loans: History;
@@ -45,7 +46,7 @@ export class PoolHealthMonitor implements Disposable {
    *
    * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE
    */
-  static watch(pool: WatchedPool, options?: PoolHealthOptions): PoolHealthMonitor {
+  static watch(pool: Watchable, options?: PoolHealthOptions): PoolHealthMonitor {
     if (options !== undefined) return new PoolHealthMonitor(pool, options);
     const known = usual.get(pool);
     if (known !== undefined) return known;
@@ -55,11 +56,9 @@ export class PoolHealthMonitor implements Disposable {
   }
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
-  constructor(
-    private readonly pool: WatchedPool,
-    options?: PoolHealthOptions,
-  ) {
-    checkWatched('PoolHealthMonitor', pool);
+  constructor(watched: Watchable, options?: PoolHealthOptions) {
+    const pool = checkWatched('PoolHealthMonitor', watched);
+    this.pool = pool;
     this.settings = readHealthOptions('PoolHealthMonitor', options);
     this.name = String(pool.name);
     this.window = new History(this.settings.windowMs);
@@ -119,6 +118,8 @@ export class PoolHealthMonitor implements Disposable {
 
   private judge(now: HealthSample): void {
     const { settings, window, loans } = this;
+    window.rewind(now.atMs);
+    loans.rewind(now.atMs);
     const since = loans.base(now.atMs) ?? now;
     this.found = findLeaks(this.pool, now, since, settings.leakAfterMs);
     this.verdict = judge(now, window.base(now.atMs) ?? now, this.found.leaked, settings);

@@ -21,6 +21,9 @@ export interface WatchedPool {
   leaks?(): readonly TracedLoan[];
 }
 
+/** The same, and classes whose `closed` TypeScript keeps to themselves: it is there all the same. */
+export type Watchable = WatchedPool | Omit<WatchedPool, 'closed'>;
+
 /** What the monitor reads of a pool at one moment. */
 export interface HealthSample {
   readonly atMs: number;
@@ -52,6 +55,11 @@ function count(value: unknown): number {
 
 export function sampleOf(pool: WatchedPool, atMs: number): HealthSample {
   const stats = pool.stats();
+  const given: unknown = stats;
+  if (typeof given !== 'object' || given === null) {
+    const what = `stats() of a watched pool must give an object, got ${describe(given)}`;
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `PoolHealthMonitor: ${what}`);
+  }
   const acquires = count(stats.acquires);
   const borrowed = count(stats.borrowed);
   const { maxSize } = stats;

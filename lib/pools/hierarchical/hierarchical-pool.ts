@@ -1,4 +1,4 @@
-import { checkFunction, checkInteger, checkOptions, checkString, memoryError } from '../../core';
+import { checkFunction, checkInteger, checkOptions, checkString, INSPECT, memoryError } from '../../core';
 import {
   type Borrower,
   entryOf,
@@ -11,6 +11,7 @@ import {
   poolClosed,
   readHooks,
   readSyncPoolOptions,
+  shown,
 } from '../base';
 import { useLease } from '../base/use';
 import { Level, type TreeEntry } from './level';
@@ -187,6 +188,15 @@ export class HierarchicalPool<T extends object> implements Pool<T> {
    */
   close(): void {
     this.store.closeLevel(this.level);
+  }
+
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & PoolStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  [INSPECT](): string {
+    return shown(this, this.stats(), this.closed);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
-import type { MemoryError } from '../../core';
-import { entryOf, type PoolHooks } from '../base';
+import { isThenable, type MemoryError } from '../../core';
+import { entryOf, GONE, type PoolHooks } from '../base';
 import { levelFull } from './errors';
 import { Level, TreeEntry } from './level';
 
@@ -40,15 +40,16 @@ export class Placement<T extends object> {
     const narrow = level.narrow();
     if (narrow !== null) throw (this.noRoom = levelFull(level, 'acquire', narrow));
     level.enter(null);
-    let made: T;
+    let isTaken = false;
     try {
-      made = hooks.create();
-    } catch (error) {
-      level.undoEnter();
-      throw error;
+      const made = hooks.create();
+      isTaken = canEnter(made);
+      return made;
+    } finally {
+      // What the pool is going to refuse has no place, whoever asked: a request, or growth ahead of one.
+      if (isTaken) this.entering = level;
+      else level.undoEnter();
     }
-    this.entering = level;
-    return made;
   }
 
   private validate(hooks: PoolHooks<T>, object: T): boolean {
@@ -69,4 +70,11 @@ export class Placement<T extends object> {
       (entryOf(object) as TreeEntry<T> | undefined)?.level.leave(null);
     }
   }
+}
+
+/** Whether a pool takes what `create` gave: an object or function that belongs to none. */
+function canEnter(made: unknown): boolean {
+  if ((typeof made !== 'object' || made === null) && typeof made !== 'function') return false;
+  const former = entryOf(made);
+  return !isThenable(made) && (former === undefined || former.state === GONE);
 }

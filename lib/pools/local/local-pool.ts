@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads';
-import { checkString, memoryError } from '../../core';
-import type { PoolHooks } from '../base';
+import { checkOptions, checkString, memoryError } from '../../core';
+import { type PoolHooks, reentrant, SYNC_POOL_OPTIONS } from '../base';
 import { ObjectPool, type ObjectPoolOptions } from '../object';
 
 /** The pool of one thread and one purpose: an {@link ObjectPool} that {@link localPool} makes once a thread. */
@@ -16,6 +16,8 @@ interface Local {
 }
 
 const mine = new Map<string, Local>();
+/** Keys whose pool is being made: its `create` hook may run already. */
+const making = new Set<string>();
 
 /**
  * The calling thread's pool of that key, made at the first call and anew after its close(). Each worker has pools of its
@@ -24,8 +26,8 @@ const mine = new Map<string, Local>();
  * @param key 1 to 4096 characters
  * @param hooks as for new ObjectPool(); needed for the first call of a thread, the very same ones or none afterwards
  * @param options as for new ObjectPool(), for the first call
- * @throws ERR_MEMORY_INVALID_STATE without hooks where there is no such pool, and for others than it was made with; and
- *   as new ObjectPool()
+ * @throws ERR_MEMORY_INVALID_STATE without hooks where there is no such pool, for others than it was made with, and from
+ *   its own `create` while it is made; and as new ObjectPool()
  */
 export function localPool<T extends object>(
   key: string,
@@ -49,7 +51,14 @@ export function localPool<T extends object>(
       hint: 'Pass the hooks at the first call of each thread.',
     });
   }
-  const pool = new LocalPool<T>(hooks, options === undefined ? { name: key } : { name: key, ...options });
-  mine.set(key, { pool, hooks, options });
-  return pool;
+  if (making.has(key)) throw reentrant(key, 'localPool', 'create');
+  const more = checkOptions<ObjectPoolOptions<T>>('localPool', options, [...SYNC_POOL_OPTIONS, 'shrink']);
+  making.add(key);
+  try {
+    const pool = new LocalPool<T>(hooks, { name: key, ...more });
+    mine.set(key, { pool, hooks, options });
+    return pool;
+  } finally {
+    making.delete(key);
+  }
 }

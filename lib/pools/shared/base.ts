@@ -5,11 +5,12 @@ import {
   checkInteger,
   checkOptions,
   checkString,
+  INSPECT,
   isMemoryError,
   notForUsers,
   parseBytes,
 } from '../../core';
-import { doubleRelease, exhausted, foreignRelease, poolClosed, reentrant } from '../base';
+import { doubleRelease, exhausted, foreignRelease, poolClosed, reentrant, shown } from '../base';
 import { gone, staleLoan } from './errors';
 import {
   checkPoolHandle,
@@ -447,6 +448,15 @@ export abstract class SharedPoolBase<T> implements Disposable, SlotKeeper<T> {
       }
     }
     this.pages.length = 0;
+  }
+
+  /** Its class and its stats: what JSON.stringify prints. */
+  toJSON(): { readonly type: string } & SharedPoolStats {
+    return { type: this.constructor.name, ...this.stats() };
+  }
+
+  [INSPECT](): string {
+    return shown(this, this.stats(), this.closed);
   }
 
   [Symbol.dispose](): void {

@@ -1,9 +1,12 @@
-import type { Clock } from '../../core';
+import { type Clock, isMemoryError } from '../../core';
 import { noPlace } from './errors';
 import { GATE, HEAD, type LineBook, PLACE } from './line-layout';
 
 /** Who waits and has not looked for so long is passed over until it looks again: stopped, or busy. The dead are met before. */
 const STALLED_MS = 1000;
+/** Where no thread can be woken through the memory, who blocks naps and looks again. */
+const NAP_MS = 8;
+const NAP = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * One attachment's place in the line of all who wait. Each attachment stands in it for the first of its own who waits,
@@ -20,6 +23,8 @@ export class Line {
   /** What was seen of the others when: their beat, and since when it has been so. */
   private readonly beats: Int32Array;
   private readonly since: Float64Array;
+  /** Whether the operating system wakes who waits on shared memory. */
+  private native = true;
 
   /** @throws ERR_MEMORY_POOL_EXHAUSTED */
   constructor(where: string, source: string, book: LineBook, clock: Clock) {
@@ -82,7 +87,8 @@ export class Line {
   }
 
   private stands(owner: number): boolean {
-    return this.words[this.book.placeOf(owner) + PLACE.ticket] !== 0 && !this.book.table.isVacant(owner);
+    const ticket = Atomics.load(this.words, this.book.placeOf(owner) + PLACE.ticket);
+    return ticket !== 0 && !this.book.table.isVacant(owner);
   }
 
   /** The attachment whose turn it is; 0 when nobody waits, or only such who do not look. */
@@ -155,7 +161,7 @@ export class Line {
     const place = book.placeOf(owner);
     if (owner === this.owner || Atomics.load(words, place + PLACE.sleeping) === 0) return;
     Atomics.add(words, place + PLACE.bell, 1);
-    book.region.notify((place + PLACE.bell) * 4);
+    if (this.native) this.tryNative(() => book.region.notify((place + PLACE.bell) * 4));
   }
 
   /** What sleep() compares with: to be read before the last look. */
@@ -166,7 +172,21 @@ export class Line {
 
   /** Blocks the thread until the bell rings, or for so long. */
   sleep(bell: number, timeoutMs: number): void {
-    if (timeoutMs > 0) this.book.region.wait((this.place + PLACE.bell) * 4, bell, { timeout: timeoutMs });
+    if (timeoutMs <= 0) return;
+    const at = (this.place + PLACE.bell) * 4;
+    if (this.native && this.tryNative(() => this.book.region.wait(at, bell, { timeout: timeoutMs }))) return;
+    Atomics.wait(NAP, 0, 0, Math.min(timeoutMs, NAP_MS));
+  }
+
+  /** False where the system has no such call. */
+  private tryNative(call: () => unknown): boolean {
+    try {
+      call();
+    } catch (error) {
+      if (!isMemoryError(error, 'ERR_MEMORY_UNSUPPORTED')) throw error;
+      this.native = false;
+    }
+    return this.native;
   }
 
   awake(): void {

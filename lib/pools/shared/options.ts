@@ -1,5 +1,5 @@
 import type { SharedAllocatorOptions } from '../../allocators';
-import { type ByteSize, checkBoolean, checkFunction, checkOptions } from '../../core';
+import { type ByteSize, type Clock, checkBoolean, checkFunction, checkOptions, type Timers } from '../../core';
 import type { PoolStats } from '../base';
 
 /** What each attachment decides for itself. */
@@ -72,4 +72,15 @@ export function readCreate<T, O extends SharedPoolOptions<T>>(
   if (given.zeroOnAcquire !== undefined) checkBoolean(`${where}: zeroOnAcquire`, given.zeroOnAcquire);
   if (given.zeroOnRelease !== undefined) checkBoolean(`${where}: zeroOnRelease`, given.zeroOnRelease);
   return given;
+}
+
+/** Checks what time is measured and waited by, where it is given. @throws ERR_MEMORY_INVALID_ARGUMENT */
+export function checkTime(
+  where: string,
+  { timers, clock }: { readonly timers?: unknown; readonly clock?: unknown },
+): void {
+  if (clock !== undefined) checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
+  if (timers === undefined) return;
+  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
+  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
 }

@@ -12,6 +12,8 @@ export interface Seeker<L> extends Waiter {
 export interface Granting<L> {
   /** A slot, without asking whose turn it is; undefined without one. */
   claim(): L | undefined;
+  /** Looks for those who have ended, not too often; true when some were found. */
+  lookForDead(): boolean;
   closedError(): Error;
 }
 
@@ -97,10 +99,9 @@ export class Seekers<L> {
         return;
       }
       this.line.stand(seeker.priority, seeker.ticket, this.waiters);
-      if (!this.line.isFirst) break;
       let lease: L | undefined;
       try {
-        lease = this.pool.claim();
+        lease = this.isTurn() ? this.pool.claim() : undefined;
       } catch (error) {
         this.end(seeker);
         this.queue.pop();
@@ -122,6 +123,11 @@ export class Seekers<L> {
     }
     // Another slot may be free, and the next one not know it yet.
     if (granted) this.line.wake();
+  }
+
+  /** Who comes before this attachment may have been killed. */
+  private isTurn(): boolean {
+    return this.line.isFirst || (this.pool.lookForDead() && this.line.isFirst);
   }
 
   /** Takes one out that waits no longer; whose turn it is then may be somebody else's. */

@@ -1,3 +1,4 @@
+import { notForUsers } from '../../core';
 import type { SharedSlotLease } from './handle';
 
 /** A slot as one attachment sees it: its view and its object are made once and stay. */
@@ -43,6 +44,9 @@ export class SlotLease<T = Uint8Array> implements Disposable {
 
   /** Made by acquire() and adopt() of a shared pool. */
   constructor(keeper: SlotKeeper<T>, seat: Seat<T>) {
+    if (typeof (keeper as Partial<SlotKeeper<T>> | null | undefined)?.checkHeld !== 'function') {
+      throw notForUsers('SlotLease', 'acquire() or adopt() of a shared pool');
+    }
     this.keeper = keeper;
     this.seat = seat;
   }
@@ -93,6 +97,11 @@ export class SlotLease<T = Uint8Array> implements Disposable {
 
   /** Gives the slot back, unless it was given back or handed over before: for `using`. */
   [Symbol.dispose](): void {
-    if (this.keeper.isHeld(this)) this.keeper.release(this);
+    if (!this.keeper.isHeld(this)) return;
+    try {
+      this.keeper.release(this);
+    } catch (error) {
+      if (this.state !== LOAN.lost) throw error; // else: adopted since the look
+    }
   }
 }

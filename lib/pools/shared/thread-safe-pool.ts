@@ -20,6 +20,7 @@ import { Line } from './line';
 import { GATE, LineBook } from './line-layout';
 import {
   CREATE_KEYS,
+  checkTime,
   readCreate,
   type SharedPoolAttachOptions,
   type SharedPoolOptions,
@@ -73,7 +74,11 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
     this.timers = options.timers ?? systemTimers;
     this.clock = options.clock ?? systemClock;
     this.line = new Line(where, this.name, book, this.clock);
-    const granting = { claim: () => this.claimInTurn(), closedError: () => poolClosed(this.name, 'acquire') };
+    const granting = {
+      claim: () => this.claimInTurn(),
+      lookForDead: () => this.lookForDead(),
+      closedError: () => poolClosed(this.name, 'acquire'),
+    };
     this.seekers = new Seekers<SlotLease<T>>(this.line, granting, this.timers);
   }
 
@@ -81,6 +86,7 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
   static create<T = Uint8Array>(options: ThreadSafePoolOptions<T>): ThreadSafePool<T> {
     const where = 'ThreadSafePool.create';
     const given = readCreate<T, ThreadSafePoolOptions<T>>(where, options, [...CREATE_KEYS, 'timers', 'clock']);
+    checkTime(where, given);
     const parts = createSlots<T>(where, given, 'thread-safe-pool');
     return ThreadSafePool.make(where, parts, given, () => LineBook.create(given.owners ?? 64, parts.id));
   }
@@ -93,6 +99,7 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
       'timers',
       'clock',
     ]);
+    checkTime(where, { timers, clock });
     const { parts, handle: checked } = attachSlots<T>(where, 'thread-safe', handle, rest);
     const own = { ...(timers === undefined ? {} : { timers }), ...(clock === undefined ? {} : { clock }) };
     return ThreadSafePool.make(where, parts, own, () => {

@@ -16,7 +16,7 @@ export interface WorkStealingPoolOptions<T = Uint8Array> extends SharedPoolOptio
 const MOST_SHARE = 4096;
 
 function shareFor(slots: unknown): number {
-  return typeof slots === 'number' && slots >= 256 ? Math.min(MOST_SHARE, slots >> 3) : 32;
+  return typeof slots === 'number' && slots >= 256 ? Math.min(MOST_SHARE, Math.floor(slots / 8)) : 32;
 }
 
 /**

@@ -354,6 +354,17 @@ describe('idle memory', () => {
     pool.close();
   });
 
+  test('a slab whose loan lasted is not idle before it came back', () => {
+    const { pool, time } = poolAt({ decayMs: 1000 });
+    const lease = pool.acquire(1000);
+    time.advance(2900);
+    lease.release();
+    time.advance(200); // a tick
+    expect(pool.heldBytes).toBeGreaterThan(0);
+    time.advance(1000);
+    expect(pool.heldBytes).toBe(0);
+  });
+
   test('without decay there is no timer', () => {
     const { pool, time } = poolAt({ decayMs: null });
     pool.acquire(5).release();

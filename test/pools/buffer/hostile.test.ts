@@ -255,3 +255,52 @@ test('a clock that takes buffers itself', () => {
   pool.close();
   expect(pool.heldBytes).toBe(0);
 });
+
+test('a clock that throws: no request counts as served, and one that closes the pool leaves nothing behind', () => {
+  let work = (): void => {
+    throw new Error('clock');
+  };
+  const clock = {
+    nowMs: () => {
+      work();
+      return 0;
+    },
+  };
+  const pool = new BufferPool({ leakLevel: 'paranoid', decayMs: null, clock });
+  expect(() => pool.acquire(100)).toThrow('clock');
+  expect(pool.stats()).toMatchObject({ acquires: 0, misses: 0, hits: 0, refusals: 1 });
+  work = () => {
+    pool.close();
+    throw new Error('clock');
+  };
+  expect(() => pool.acquire(100)).toThrow('clock');
+  expect([pool.closed, pool.heldBytes]).toEqual([true, 0]);
+  work = () => {};
+  expect(codeOf(() => pool.acquire(100))).toBe('ERR_MEMORY_CLOSED');
+});
+
+test("zero: 'release' wipes an oversize lease before a provider may lend its memory again", () => {
+  const provider = new CachedProvider(new PageProvider(), { zero: false });
+  using pool = new BufferPool({ zero: 'release', maxBytes: 4096, provider });
+  const first = pool.acquire(100_000);
+  first.bytes.fill(7);
+  first.release();
+  const second = pool.acquire(100_000);
+  expect(second.bytes.every((byte) => byte === 0)).toBe(true);
+  second.release();
+});
+
+test('what could not be mapped was never held', () => {
+  const provider = {
+    name: 'empty',
+    pageBytes: 4096,
+    acquire: () => {
+      throw new Error('none');
+    },
+    release: () => {},
+    trim: () => 0,
+  };
+  using pool = new BufferPool({ provider });
+  expect(() => pool.acquire(10)).toThrow('none');
+  expect(pool.stats()).toMatchObject({ heldBytes: 0, peakHeldBytes: 0 });
+});

@@ -29,8 +29,27 @@ describe('localPool', () => {
     }
     expect(codeOf(() => localPool('never'))).toBe('ERR_MEMORY_INVALID_STATE');
     expect(codeOf(() => localPool('never', {} as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    for (const bad of [5, null, 'text', []]) {
+      expect(codeOf(() => localPool('never', () => ({}), bad as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    }
     expect(codeOf(() => localPool('never', () => ({}), { maxSize: 0 }))).toBe('ERR_MEMORY_OUT_OF_RANGE');
     expect(codeOf(() => localPool('never'))).toBe('ERR_MEMORY_INVALID_STATE');
+  });
+
+  test('a key whose create asks for it while its pool is made gets no second one', () => {
+    const codes: string[] = [];
+    const hooks = {
+      create: () => {
+        codes.push(codeOf(() => localPool('nested', hooks)));
+        return {};
+      },
+    };
+    const pool = localPool('nested', hooks, { initialSize: 1 });
+    expect(codes).toEqual(['ERR_MEMORY_INVALID_STATE']);
+    expect(localPool('nested')).toBe(pool);
+    pool.acquire();
+    pool.acquire();
+    expect(codes).toEqual(['ERR_MEMORY_INVALID_STATE', 'none']);
   });
 
   test('each worker has its own', async () => {

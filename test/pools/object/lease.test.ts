@@ -25,6 +25,30 @@ describe('leases', () => {
     expect(pool.stats()).toMatchObject({ releases: 1, idle: 1 });
   });
 
+  test('one that is refused in the depth of hooks can be given back later', () => {
+    const codes: string[] = [];
+    let nested = true;
+    const pool = new ObjectPool<Thing>({
+      create: () => new Thing(0),
+      reset: () => {
+        if (!nested) return;
+        try {
+          pool.lease().release();
+        } catch {
+          codes.push(codeOf(() => outer.release())); // at the bottom
+        }
+      },
+    });
+    const outer = pool.lease();
+    pool.lease().release();
+    nested = false;
+    expect(codes).toEqual(['ERR_MEMORY_INVALID_STATE']);
+    expect(outer.held).toBe(true);
+    outer.release();
+    expect(pool.borrowed).toBe(0);
+    expect(codeOf(() => outer.release())).toBe('ERR_MEMORY_DOUBLE_FREE');
+  });
+
   test('one whose object went another way never touches the next loan', () => {
     const pool = new ObjectPool(things().hooks);
     const lease = pool.lease();

@@ -13,6 +13,7 @@ import type { BufferPool } from '../buffer-pool';
 import type { PooledBuffer } from '../pooled-buffer';
 import type { PooledFile } from './files';
 import { abortedBy, LeaseGate } from './gate';
+import { SourceReader } from './source-reader';
 
 /** What can be read in leases: an open file (no copy), or anything that yields bytes (one copy). */
 export type ChunkSource =
@@ -26,6 +27,7 @@ export interface PooledChunksOptions {
   readonly chunkBytes?: ByteSize;
   /** So many leases that nobody has released are out at most; then reading waits. Default 4. */
   readonly maxLeases?: number;
+  /** Ends every wait, for a lease and for the source; the read of a file that is under way ends first. */
   readonly signal?: AbortSignal;
 }
 
@@ -54,22 +56,29 @@ async function* fromFile(
 }
 
 async function* fromIterable(
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ReadableStream<Uint8Array>,
   gate: LeaseGate,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PooledBuffer, void> {
+  const reader = new SourceReader(source);
   let lease: PooledBuffer | undefined;
   let filled = 0;
+  let failed = true;
   try {
-    for await (const chunk of source) {
+    for (;;) {
+      const chunk = await reader.read(gate, signal);
       if (signal?.aborted === true) throw abortedBy(signal);
+      if (chunk === undefined) break;
       if (!ArrayBuffer.isView(chunk)) {
         throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `pooledChunks: a chunk must be bytes, got ${describe(chunk)}`);
       }
       const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       for (let at = 0; at < bytes.length; ) {
         lease ??= await gate.take(signal);
-        if (lease === undefined) return;
+        if (lease === undefined) {
+          failed = false;
+          return;
+        }
         const part = bytes.subarray(at, at + lease.byteLength - filled);
         lease.bytes.set(part, filled);
         filled += part.length;
@@ -78,15 +87,19 @@ async function* fromIterable(
         const full: PooledBuffer = lease;
         lease = undefined;
         filled = 0;
+        failed = false; // a consumer that leaves the loop now
         yield full;
+        failed = true;
       }
     }
+    failed = false;
     if (lease === undefined || gate.stopped) return;
     const rest: PooledBuffer = lease.resize(filled);
     lease = undefined;
     yield rest;
   } finally {
     lease?.[Symbol.dispose]();
+    await reader.close(failed);
   }
 }
 

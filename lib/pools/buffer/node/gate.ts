@@ -13,6 +13,7 @@ export class LeaseGate {
   private readonly chunkBytes: number;
   private readonly maxLeases: number;
   private readonly waiting = new Set<() => void>();
+  private readonly stoppers = new Set<() => void>();
 
   constructor(pool: BufferPool, chunkBytes: number, maxLeases: number) {
     this.pool = pool;
@@ -63,6 +64,18 @@ export class LeaseGate {
   stop(): void {
     this.stopped = true;
     this.wake();
+    for (const work of [...this.stoppers]) work();
+  }
+
+  /** Calls `work` when this is stopped or the signal aborted. @returns what takes it back, to be called in any case */
+  whenEnded(signal: AbortSignal | undefined, work: () => void): () => void {
+    this.stoppers.add(work);
+    signal?.addEventListener('abort', work);
+    if (this.stopped || signal?.aborted === true) work();
+    return () => {
+      this.stoppers.delete(work);
+      signal?.removeEventListener('abort', work);
+    };
   }
 
   private room(signal: AbortSignal | undefined): Promise<void> {

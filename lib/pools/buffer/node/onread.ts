@@ -21,7 +21,8 @@ export interface PooledOnread {
 /**
  * For the option `onread` of net.connect(): the system reads straight into leases. `deliver` gets each filled lease and
  * owns it. When all `maxLeases` are out, or the pool is at its bound, the socket is paused; `resume` is called when there
- * is one again, and the first read after that is copied once.
+ * is one again, and the first read after that is copied once. What `deliver` and `resume` throw is an uncaught exception.
+ * When the pool is closed, the socket is paused for good once its leases are used up: destroy it.
  *
  * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE; what acquire() throws where not even the first is to be had
  */
@@ -53,12 +54,22 @@ export function pooledOnread(
       return undefined;
     }
   };
+  // It may run within a release() of anybody, who is not to be told of its failure.
+  const callResume = (): void => {
+    try {
+      resume();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
   const wait = (): void => {
     forget = gate.whenRoom(() => {
       if (ended || pool.closed) return;
       ready = next();
       if (ready === undefined) wait();
-      else resume();
+      else callResume();
     });
   };
   return {
@@ -68,6 +79,7 @@ export function pooledOnread(
       return spare;
     },
     callback: (bytesRead) => {
+      if (ended) return false;
       const lease = target ?? ready;
       if (lease === undefined) {
         throw memoryError('ERR_MEMORY_INVALID_STATE', `${what}: the socket was resumed by somebody else`, {
@@ -78,7 +90,15 @@ export function pooledOnread(
       if (target === undefined) lease.bytes.set((spare as Uint8Array).subarray(0, bytesRead));
       target = undefined;
       ready = undefined;
-      deliver(lease.resize(bytesRead));
+      lease.resize(bytesRead);
+      try {
+        deliver(lease);
+      } catch (error) {
+        // Not from here: the socket would go on reading into the lease that was just delivered.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
       if (ended) return false; // by the one who was just delivered to
       target = next();
       if (target !== undefined) return true;

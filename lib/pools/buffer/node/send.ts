@@ -1,23 +1,33 @@
-import type { Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import { describe, type MemoryError, memoryError } from '../../../core';
 import { checkLease, type LeasePin, type PooledBuffer } from '../pooled-buffer';
+import { onceClosed } from './closing';
+import { type Http2Session, type Http2Sink, http2Of, whenSent } from './http2';
 
-/** What a lease can be written to: a socket, a file stream, a response or request of http and https. */
+/** What a lease can be written to: a socket, a file stream, a response or request of http, https and http2. */
 export type PooledSink = NodeJS.WritableStream;
+
+type Connection = NodeJS.EventEmitter & { readonly destroyed?: boolean; readonly writableFinished?: boolean };
 
 /** What the kinds of streams have in common, as far as this file needs it. */
 type Sink = Writable & {
-  readonly req?: { readonly socket?: { readonly destroyed?: boolean } & NodeJS.EventEmitter } | null;
-  readonly socket?: { readonly destroyed?: boolean } | null;
+  readonly req?: { readonly socket?: Connection } | null;
+  readonly socket?: Connection | null;
   setHeader?: unknown;
 };
 
 function checkSink(what: string, stream: unknown): Sink {
   const shape = stream as Partial<Sink> | null | undefined;
-  if (typeof shape?.write === 'function' && typeof shape.end === 'function' && typeof shape.on === 'function') {
-    return shape as Sink;
+  const methods = [shape?.write, shape?.end, shape?.on, shape?.once, shape?.off];
+  if (!methods.every((method) => typeof method === 'function')) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${what}: a writable stream is needed, got ${describe(stream)}`);
   }
-  throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${what}: a writable stream is needed, got ${describe(stream)}`);
+  if (stream instanceof PassThrough) {
+    throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${what}: a PassThrough calls back before its bytes were read`, {
+      hint: 'Write the lease to the stream behind it, or write a copy and release the lease.',
+    });
+  }
+  return shape as Sink;
 }
 
 function gone(what: string): MemoryError {
@@ -32,38 +42,67 @@ function isGone(stream: Sink): boolean {
   return stream.socket?.destroyed === true || stream.req?.socket?.destroyed === true;
 }
 
+function wasCut(stream: Connection | Http2Sink | null | undefined): boolean {
+  return stream?.destroyed === true && stream.writableFinished !== true;
+}
+
 /**
  * A lease that a stream has: pinned, and released once, when its bytes were written or never will be. Streams call back
  * for a write when the system is done with it, also after a failure; 'close' is for those that forget to.
  */
 class Sending {
   private readonly lease: PooledBuffer;
-  private readonly pin: LeasePin;
-  private readonly stream: Sink;
   private readonly settled: (error: unknown) => void;
-  private readonly connection: NodeJS.EventEmitter | undefined;
+  private readonly http2: Http2Sink | undefined;
+  private readonly session: Http2Session | undefined;
   private readonly what: string;
+  private readonly forget: (() => void)[];
+  private readonly pin: LeasePin;
   private open = true;
+  private ended = false;
 
   constructor(what: string, stream: Sink, lease: PooledBuffer, settled: (error: unknown) => void) {
     this.what = what;
     this.lease = lease;
-    this.stream = stream;
     this.settled = settled;
-    this.pin = lease.pin();
-    stream.once('close', this.onClose);
+    this.http2 = http2Of(stream);
+    this.session = this.http2?.session; // a stream that was destroyed does not know it any more
     // A response that waits behind another one on its connection hears nothing of the connection's end.
-    this.connection = stream.socket === null ? stream.req?.socket : undefined;
-    this.connection?.once('close', this.onClose);
+    const connection = stream.socket === null ? stream.req?.socket : undefined;
+    this.pin = lease.pin();
+    this.forget = [onceClosed(stream, this.onClose)];
+    if (typeof connection?.once === 'function') this.forget.push(onceClosed(connection, this.onClose));
+    if (this.session !== undefined) this.forget.push(onceClosed(this.session, this.onSessionClose));
   }
-
-  readonly onClose = (): void => this.settle(gone(this.what));
 
   readonly settle = (error?: unknown): void => {
     if (!this.open) return;
     this.open = false;
-    this.stream.off('close', this.onClose);
-    this.connection?.off('close', this.onClose);
+    const { http2, session } = this;
+    if (session === undefined || (error === undefined && !wasCut(http2)) || http2?.writableFinished === true) {
+      this.end(error);
+    } else {
+      whenSent(session, () => this.end(error ?? gone(this.what)));
+    }
+  };
+
+  /** Nothing was written and nothing will be. */
+  refuse(): void {
+    this.open = false;
+    this.end(gone(this.what));
+  }
+
+  private readonly onClose = (): void => this.settle(gone(this.what));
+
+  private readonly onSessionClose = (): void => {
+    this.open = false;
+    this.end(gone(this.what));
+  };
+
+  private end(error: unknown): void {
+    if (this.ended) return;
+    this.ended = true;
+    for (const forget of this.forget) forget();
     this.pin.release();
     // Pinned by somebody else too: then it is theirs to release.
     try {
@@ -73,7 +112,7 @@ class Sending {
       return;
     }
     this.settled(error ?? undefined);
-  };
+  }
 }
 
 function deliver(
@@ -87,7 +126,7 @@ function deliver(
   const promise = new Promise<void>((resolve, reject) => {
     const sending = new Sending(what, stream, lease, (error) => (error === undefined ? resolve() : reject(error)));
     if (isGone(stream)) {
-      sending.settle(gone(what));
+      sending.refuse();
       return;
     }
     try {
@@ -105,7 +144,10 @@ function deliver(
  * Writes a lease to a stream and takes it over: it is released, once, when the system is done with its bytes, whether they
  * were written, the write failed or the stream was destroyed. Nobody else releases it meanwhile (ERR_MEMORY_IN_USE).
  *
- * Not for streams that pass on what they got, such as PassThrough: they call back before it was used.
+ * Not for streams that pass on what they got: they call back before it was used (a PassThrough is refused). A Writable of
+ * one's own that is destroyed while its _write() still works has to wait for it in _destroy(), as those of Node.js do: its
+ * 'close' releases the lease. With HTTP/2, whose session may go on sending parts of a stream that was destroyed, the lease
+ * is released after the other side has answered a ping, or with the session.
  *
  * @returns when the bytes were written; need not be waited for. Rejects with what the stream says, and
  *   ERR_MEMORY_INVALID_STATE where it closed first
@@ -129,7 +171,12 @@ function writeTo(what: string, sink: Sink, bytes: Buffer, done: (error?: unknown
 export function endPooled(stream: PooledSink, lease: PooledBuffer): Promise<void> {
   return deliver('endPooled', stream, lease, (sink, bytes, done) => {
     if (typeof sink.setHeader === 'function') {
-      sink.end(bytes, done as () => void); // 'finish': the last byte was handed to the system
+      const carrier = http2Of(sink) ?? sink.socket ?? sink.req?.socket; // a response that finished has none any more
+      const onEnd = (error?: unknown): void => {
+        // 'finish': the last byte was handed to the system, or the connection was cut.
+        done(error ?? (wasCut(carrier) ? gone('endPooled') : undefined));
+      };
+      sink.end(bytes, onEnd as () => void);
       return;
     }
     // The callback of end() can run before that of a write that is still under way.
@@ -155,7 +202,7 @@ export function pooledBody(response: PooledSink, lease: PooledBuffer): Buffer {
   const onFinish = (): void => sending.settle();
   stream.once('finish', onFinish);
   if (isGone(stream)) {
-    sending.settle();
+    sending.refuse();
     return Buffer.alloc(0); // nobody will read it, and the memory is not ours any more
   }
   return buffer;

@@ -9,7 +9,7 @@ export interface PooledWebBodyOptions {
 /**
  * A lease as a web stream, for the body of fetch() (with `duplex: 'half'`), Response and undici. The pieces are copies,
  * because web streams give what they carry away for good; they are made when asked for, one ahead. The lease is released
- * when its last byte was read or the stream was canceled.
+ * when its last byte was read or the stream was canceled; where somebody else has pinned it, it is theirs to release then.
  *
  * @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE, ERR_MEMORY_STALE_HANDLE: the lease is as before then
  */
@@ -24,12 +24,22 @@ export function pooledWebBody(lease: PooledBuffer, options?: PooledWebBodyOption
     if (!open) return;
     open = false;
     pin.release();
-    lease[Symbol.dispose]();
+    try {
+      lease[Symbol.dispose]();
+    } catch {
+      // Pinned by somebody else too: then it is theirs to release.
+    }
   };
   return new ReadableStream<Uint8Array>(
     {
       pull(controller) {
-        const piece = lease.bytes.slice(at, at + chunkBytes);
+        let piece: Uint8Array;
+        try {
+          piece = lease.bytes.slice(at, at + chunkBytes);
+        } catch (error) {
+          end(); // the memory was freed by its owner
+          throw error;
+        }
         at += piece.length;
         const last = at >= lease.byteLength;
         if (last) end();
