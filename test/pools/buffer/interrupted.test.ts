@@ -235,7 +235,8 @@ describe('sinks', () => {
       client.pause();
       if (who === 'client') client.destroy();
       await until(() => codes.length === 1);
-      expect(codes).toEqual(['ERR_MEMORY_INVALID_STATE']);
+      // Newer Node.js says by itself that the write was canceled.
+      expect(['ERR_MEMORY_INVALID_STATE', 'ECANCELED']).toContain(codes[0]);
       expect(pool.borrowed).toBe(0);
       client.destroy();
     },
