@@ -44,9 +44,8 @@ export class SlotLease<T = Uint8Array> implements Disposable {
 
   /** Made by acquire() and adopt() of a shared pool. */
   constructor(keeper: SlotKeeper<T>, seat: Seat<T>) {
-    if (typeof (keeper as Partial<SlotKeeper<T>> | null | undefined)?.checkHeld !== 'function') {
-      throw notForUsers('SlotLease', 'acquire() or adopt() of a shared pool');
-    }
+    // No more than that: this is the hot path.
+    if (seat?.slot === undefined) throw notForUsers('SlotLease', 'acquire() or adopt() of a shared pool');
     this.keeper = keeper;
     this.seat = seat;
   }
