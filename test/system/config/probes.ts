@@ -6,6 +6,7 @@ import { AllocatorFactory } from '../../../lib/manager';
 import type { Region } from '../../../lib/platform';
 import type { ConfigPath, MemoryConfig } from '../../../lib/system/config';
 import { type LeakReport, TrackedAllocator } from '../../../lib/tracking';
+import { isEmptied } from '../../support/emptied';
 import { MONITOR_PROBES } from './monitor-probes';
 import type { Probe } from './probe';
 import { SYSTEM_PROBES } from './system-probes';
@@ -173,10 +174,10 @@ export const PROBES: Readonly<Record<ConfigPath, Probe>> = {
         const region = acquire();
         const former = region.bytes;
         provider.release(region);
-        acquire();
-        return former.length;
+        acquire().bytes.fill(7);
+        return former[0] === 7; // the next holder's
       }, config),
-    seen: 64 * KIB,
+    seen: true,
   },
   'provider.zero': {
     sample: false,
@@ -317,11 +318,11 @@ export const PROBES: Readonly<Record<ConfigPath, Probe>> = {
     sample: 'detach',
     see: (config) =>
       withArena(config, (arena) => {
-        const view = arena.view(arena.allocate(64), 64);
+        const view = arena.view(arena.allocate(64), 64).fill(9);
         arena.reset();
-        return view.length;
+        return isEmptied(view);
       }),
-    seen: 0,
+    seen: true,
   },
   'arena.segmentBytes': {
     sample: '16KiB',
@@ -342,11 +343,11 @@ export const PROBES: Readonly<Record<ConfigPath, Probe>> = {
     see: (config) =>
       withStream(config, (stream) => {
         const lease = stream.tryAcquire();
-        const view = lease?.buffer;
+        const view = lease?.buffer.fill(9);
         lease?.release();
-        return view?.length;
+        return view !== undefined && isEmptied(view);
       }),
-    seen: 0,
+    seen: true,
   },
   'budget.limitBytes': { sample: '128MiB', see: (config) => rootOf(config).limitBytes, seen: 128 * MIB },
   'budget.headroomRatio': { sample: '50%', see: (config) => rootOf(config).limitBytes, seen: 512 * MIB },
