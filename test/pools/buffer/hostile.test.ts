@@ -1,7 +1,10 @@
 import type { BudgetLike, PooledBuffer, RegionProvider } from '../../../lib';
 import { BufferPool, CachedProvider, PageProvider, Region } from '../../../lib';
 import { FakeTime } from '../../support/fake-time';
+import { untilIdle } from '../../support/idle';
 import { CountingBudget, codeOf, MIB, poolAt } from './support';
+
+beforeEach(untilIdle);
 
 /** A provider of the system's pages of which single calls are replaced. */
 function provider(more: Partial<RegionProvider>): RegionProvider & { readonly out: () => number } {
