@@ -127,8 +127,15 @@ describe('short of memory', () => {
 
   test('what can never fit is too large', async () => {
     const at = await start('server.mjs', tight);
-    const answer = await send(`${at}/halve?width=2048&height=2048`, Buffer.alloc(2048 * 2048 * 4));
-    expect(answer.status).toBe(413);
+    const ask = (): Promise<Answer> => send(`${at}/halve?width=2048&height=2048`, Buffer.alloc(2048 * 2048 * 4));
+    // It answers before it has read the body, and a busy client may see the cut first: then it asks again.
+    const again =
+      (left: number) =>
+      (error: NodeJS.ErrnoException): Promise<Answer> => {
+        if (left === 0 || !['EPIPE', 'ECONNRESET'].includes(error.code ?? '')) throw error;
+        return ask().catch(again(left - 1));
+      };
+    expect((await ask().catch(again(5))).status).toBe(413);
   });
 
   test('it is not ready, and alive', async () => {
