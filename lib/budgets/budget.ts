@@ -11,6 +11,7 @@ import {
   parseDuration,
   systemTimers,
   type Timers,
+  watchEnds,
 } from '../core';
 import { parseAcquire } from './acquire-request';
 import { type ContainerBudgetOptions, containerBytes } from './container';
@@ -257,12 +258,9 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     signal: AbortSignal | undefined,
   ): Promise<Reservation> {
     return new Promise((resolve, reject) => {
-      let timer: unknown = null;
-      const onAbort = (): void => waiter.refuse(this.aborted(bytes, signal));
       const leave = (): void => {
+        unwatch();
         this.pending.delete(waiter);
-        if (timer !== null) this.timers.stop(timer);
-        signal?.removeEventListener('abort', onAbort);
       };
       const waiter: AcquireWaiter = {
         node: this,
@@ -290,13 +288,15 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
         },
       };
       const place = (this.ensure(bytes, null, false) ?? this).placeFor(); // may throw: nothing is counted yet
+      const unwatch = watchEnds(this.timers, {
+        deadlineMs,
+        signal,
+        timedOut: (afterMs) => waiter.refuse(this.timedOut(bytes, afterMs, waiter.at)),
+        aborted: () => waiter.refuse(this.aborted(bytes, signal)),
+      });
       this.tree.arrivals += 1;
       this.tree.waiting += 1;
       this.pending.add(waiter);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => waiter.refuse(this.timedOut(bytes, deadlineMs, waiter.at)), deadlineMs, true);
-      }
       place.enqueue(waiter);
       this.settle();
     });

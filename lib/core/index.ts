@@ -35,6 +35,7 @@ export {
   memoryError,
 } from './errors';
 export { INSPECT } from './inspect';
+export { Lookout, lookDelayMs } from './lookout';
 export { nearest } from './nearest';
 export { notForUsers } from './not-for-users';
 export { printable } from './printable';
@@ -50,5 +51,6 @@ export {
   parseBytes,
   parseDuration,
 } from './units';
+export { type WaitEnds, watchEnds } from './wait-ends';
 export { parseWait, WAIT_KEYS, type WaitOptions, type WaitRequest } from './wait-options';
 export { type Waiter, WaiterQueue } from './waiter-queue';

@@ -14,6 +14,7 @@ import {
   parseBytes,
   type RegionProvider,
   systemTimers,
+  watchEnds,
 } from '../../core';
 import type { Carrier } from '../../platform';
 import { type Chunk, ChunkStore, planArena } from '../arena';
@@ -188,12 +189,10 @@ export class StreamingArena implements Disposable {
     stopper: Stopper | undefined,
   ): Promise<BufferLease> {
     return new Promise<BufferLease>((resolve, reject) => {
-      let timer: unknown;
       const settle = () => {
+        leave();
         this.waiters.delete(waiter);
-        if (timer !== undefined) systemTimers.stop(timer);
         if (stopper !== undefined) stopper.endWait = undefined;
-        signal?.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
         serve: (lease) => {
@@ -205,15 +204,15 @@ export class StreamingArena implements Disposable {
           reject(error);
         },
       };
-      const onAbort = () => waiter.fail(aborted(what, this.name, signal as AbortSignal));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (limitMs !== undefined) {
-        const onDeadline = () => {
-          const text = `${what}: no buffer came back within ${limitMs} ms`;
+      const leave = watchEnds(systemTimers, {
+        deadlineMs: limitMs,
+        signal,
+        timedOut: (afterMs) => {
+          const text = `${what}: no buffer came back within ${afterMs} ms`;
           waiter.fail(memoryError('ERR_MEMORY_TIMEOUT', text, { source: this.name }));
-        };
-        timer = systemTimers.start(onDeadline, limitMs, true); // somebody awaits it
-      }
+        },
+        aborted: (by) => waiter.fail(aborted(what, this.name, by)),
+      });
       if (stopper !== undefined) stopper.endWait = () => waiter.fail(aborted(what, this.name, undefined));
       this.waiters.add(waiter);
     });

@@ -1,4 +1,4 @@
-import { type Timers, type Waiter, WaiterQueue } from '../../core';
+import { Lookout, type Timers, type Waiter, WaiterQueue, watchEnds } from '../../core';
 
 /** Somebody of this member who waits. */
 export interface SharedWaiter extends Waiter {
@@ -15,9 +15,6 @@ export interface Served {
   waits(count: number): void;
 }
 
-const FIRST_LOOK_MS = 1;
-const LONGEST_LOOK_MS = 16;
-
 /**
  * Those of one member who wait, by priority and arrival. What other members give back is found by looking, at first every
  * millisecond, later every sixteenth; what this member gives back is found at once. Keeps no process alive but for who has a deadline.
@@ -26,26 +23,20 @@ export class SharedQueue {
   private readonly queue = new WaiterQueue<SharedWaiter>();
   private readonly timers: Timers;
   private readonly member: Served;
-  private timer: unknown = null;
-  private looks = 0;
+  private readonly lookout: Lookout;
   private arrivals = 0;
   private waiters = 0;
 
   constructor(timers: Timers, member: Served) {
     this.timers = timers;
     this.member = member;
+    this.lookout = new Lookout(timers, () => this.serve());
   }
 
   /** Waits until `granted` may be called; the bytes are charged when it is. */
   wait<T>(request: SharedRequest<T>): Promise<T> {
     const { bytes, priority, deadlineMs, signal } = request;
     return new Promise((resolve, reject) => {
-      let timer: unknown = null;
-      const leave = (): void => {
-        if (timer !== null) this.timers.stop(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => this.refuse(waiter, request.aborted());
       const waiter: SharedWaiter = {
         bytes,
         priority,
@@ -60,15 +51,21 @@ export class SharedQueue {
           reject(error);
         },
       };
+      const leave = watchEnds(this.timers, {
+        deadlineMs,
+        signal,
+        timedOut: () => this.refuse(waiter, request.timedOut()),
+        aborted: () => this.refuse(waiter, request.aborted()),
+      });
       this.arrivals += 1;
       this.count(1);
       this.queue.push(waiter);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => this.refuse(waiter, request.timedOut()), deadlineMs, true);
+      try {
+        if (this.queue.peek() === waiter) this.serve();
+        else this.lookout.later();
+      } catch (error) {
+        this.refuse(waiter, error); // nobody would look for it
       }
-      if (this.queue.peek() === waiter) this.serve();
-      else this.lookLater();
     });
   }
 
@@ -83,13 +80,13 @@ export class SharedQueue {
         waiter.fail(error);
         continue;
       }
-      this.looks = 0;
+      this.lookout.found();
       this.queue.pop();
       this.end(waiter);
       waiter.grant();
     }
-    if (this.waiters > 0) this.lookLater();
-    else this.rest();
+    if (this.waiters > 0) this.lookout.later();
+    else this.lookout.stop();
   }
 
   /** Refuses everybody. */
@@ -99,10 +96,10 @@ export class SharedQueue {
       this.end(waiter);
       waiter.fail(error());
     }
-    this.rest();
+    this.lookout.stop();
   }
 
-  private refuse(waiter: SharedWaiter, error: Error): void {
+  private refuse(waiter: SharedWaiter, error: unknown): void {
     if (waiter.done) return;
     this.end(waiter);
     this.queue.noteGone();
@@ -118,22 +115,6 @@ export class SharedQueue {
   private count(change: number): void {
     this.waiters += change;
     this.member.waits(this.waiters);
-  }
-
-  private lookLater(): void {
-    if (this.timer !== null) return;
-    const delayMs = Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(this.looks, 10));
-    this.timer = this.timers.start(() => {
-      this.timer = null;
-      this.looks += 1;
-      this.serve();
-    }, delayMs);
-  }
-
-  private rest(): void {
-    if (this.timer !== null) this.timers.stop(this.timer);
-    this.timer = null;
-    this.looks = 0;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Timers, WaitRequest } from '../../core';
+import { type Timers, type WaitRequest, watchEnds } from '../../core';
 import { abortedWait } from '../base';
 import { notReached } from './errors';
 
@@ -25,24 +25,23 @@ export class Milestones {
     if (signal?.aborted) return Promise.reject(abortedWait('AsyncPool', method, signal.reason));
     if (reached()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      let timer: unknown = null;
-      const onAbort = (): void => milestone.settle({ error: abortedWait('AsyncPool', method, signal?.reason) });
       const milestone: Milestone = {
         method,
         reached,
         settle: (failure) => {
           this.waits = this.waits.filter((other) => other !== milestone);
-          if (timer !== null) this.timers.stop(timer);
-          signal?.removeEventListener('abort', onAbort);
+          leave();
           if (failure === null) resolve();
           else reject(failure.error);
         },
       };
+      const leave = watchEnds(this.timers, {
+        deadlineMs,
+        signal,
+        timedOut: (afterMs) => milestone.settle({ error: notReached(method, afterMs, this.describe()) }),
+        aborted: ({ reason }) => milestone.settle({ error: abortedWait('AsyncPool', method, reason) }),
+      });
       this.waits = [...this.waits, milestone];
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (deadlineMs === undefined) return;
-      const late = (): void => milestone.settle({ error: notReached(method, deadlineMs, this.describe()) });
-      timer = this.timers.start(late, deadlineMs, true);
     });
   }
 

@@ -1,4 +1,4 @@
-import { type Timers, type Waiter, WaiterQueue, type WaitRequest } from '../../core';
+import { type Timers, type Waiter, WaiterQueue, type WaitRequest, watchEnds } from '../../core';
 import { abortedWait } from '../base';
 
 /** An acquire() that waits. */
@@ -8,22 +8,20 @@ export class Request<T> implements Waiter {
   readonly arrival: number;
   readonly resolve: (object: T) => void;
   readonly reject: (error: unknown) => void;
-  readonly signal: AbortSignal | undefined;
   done = false;
-  timer: unknown = null;
-  onAbort: (() => void) | null = null;
+  /** Stops watching for what would end it early. */
+  leave: () => void = () => {};
 
   constructor(
     id: number,
     arrival: number,
-    { priority, signal }: WaitRequest,
+    priority: number,
     resolve: (object: T) => void,
     reject: (error: unknown) => void,
   ) {
     this.id = id;
     this.arrival = arrival;
     this.priority = priority;
-    this.signal = signal;
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -49,20 +47,18 @@ export class Requests<T> {
     this.host = host;
   }
 
-  add(wait: WaitRequest, id: number): Promise<T> {
-    const { deadlineMs, signal } = wait;
+  add({ priority, deadlineMs, signal }: WaitRequest, id: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const request = new Request<T>(id, this.arrivals, wait, resolve, reject);
-      if (deadlineMs !== undefined) {
-        request.timer = this.timers.start(() => this.refuse(request, this.host.timedOut(deadlineMs)), deadlineMs, true);
-      }
+      const request = new Request<T>(id, this.arrivals, priority, resolve, reject);
+      request.leave = watchEnds(this.timers, {
+        deadlineMs,
+        signal,
+        timedOut: (afterMs) => this.refuse(request, this.host.timedOut(afterMs)),
+        aborted: ({ reason }) => this.refuse(request, abortedWait('AsyncPool', 'acquire', reason)),
+      });
       this.arrivals += 1; // from here on nothing fails
       this.waiting += 1;
       this.queue.push(request);
-      if (signal !== undefined) {
-        request.onAbort = () => this.refuse(request, abortedWait('AsyncPool', 'acquire', signal.reason));
-        signal.addEventListener('abort', request.onAbort, { once: true });
-      }
     });
   }
 
@@ -93,7 +89,6 @@ export class Requests<T> {
   private leave(request: Request<T>): void {
     request.done = true;
     this.waiting -= 1;
-    if (request.timer !== null) this.timers.stop(request.timer);
-    if (request.onAbort !== null) request.signal?.removeEventListener('abort', request.onAbort);
+    request.leave();
   }
 }

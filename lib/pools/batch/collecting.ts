@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { ignoreFailure, type MemoryError, memoryError, type Timers, type WaitRequest } from '../../core';
+import { ignoreFailure, type MemoryError, memoryError, type Timers, type WaitRequest, watchEnds } from '../../core';
 import { abortedWait } from '../base';
 import type { AsyncPoolLike } from './async-pool-like';
 import type { Collector, Turns } from './turns';
@@ -25,17 +25,19 @@ export class Collecting<T> implements Collector {
   done = false;
   private readonly objects: T[] = [];
   private readonly stop = new AbortController();
-  private timer: unknown = null;
+  private readonly leave: () => void;
 
   constructor(private readonly request: CollectingRequest<T>) {
-    const { turns, wait, timers } = request;
+    const { turns, wait, timers, source } = request;
     this.priority = wait.priority;
     this.arrival = turns.arrive();
     setMaxListeners(0, this.stop.signal); // one for each object
-    wait.signal?.addEventListener('abort', this.onAbort, { once: true });
-    if (wait.deadlineMs !== undefined) {
-      this.timer = timers.start(() => this.fail(this.timedOut()), wait.deadlineMs, true);
-    }
+    this.leave = watchEnds(timers, {
+      deadlineMs: wait.deadlineMs,
+      signal: wait.signal,
+      timedOut: () => this.fail(this.timedOut()),
+      aborted: ({ reason }) => this.fail(abortedWait(source, 'acquireExact', reason)),
+    });
     turns.enter(this);
   }
 
@@ -75,18 +77,12 @@ export class Collecting<T> implements Collector {
   }
 
   private end(): void {
-    const { wait, timers, turns } = this.request;
+    const { turns } = this.request;
     this.done = true;
-    wait.signal?.removeEventListener('abort', this.onAbort);
-    if (this.timer !== null) timers.stop(this.timer);
+    this.leave();
     // In a moment of its own: what failed gives back first, and a long row of turns is no deep stack.
     ignoreFailure(Promise.resolve().then(() => turns.leave(this)));
   }
-
-  private readonly onAbort = (): void => {
-    const { source, wait } = this.request;
-    this.fail(abortedWait(source, 'acquireExact', wait.signal?.reason));
-  };
 
   private timedOut(): MemoryError {
     const { source, count, wait, turns } = this.request;

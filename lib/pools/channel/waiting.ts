@@ -1,4 +1,4 @@
-import { systemClock, type Waiter, WaiterQueue, type WaitRequest } from '../../core';
+import { lookDelayMs, systemClock, type Waiter, WaiterQueue, type WaitRequest, watchEnds } from '../../core';
 import { reentrant } from '../base';
 import type { Attachment } from './attachment';
 import { aborted, closedHere, timedOut } from './errors';
@@ -12,11 +12,9 @@ interface ChannelWaiter extends Waiter {
   attempt(): boolean;
   fail(error: unknown): void;
   /** Why it is to wait no longer, when that came up while it was being served. */
-  late: Error | undefined;
+  late: unknown;
 }
 
-const FIRST_LOOK_MS = 1;
-const LONGEST_LOOK_MS = 16;
 /** Where everybody can be woken, looking is for the dead and for who came lately: so often at first, and in the end. */
 const RARE_LOOK_MS = 50;
 const RAREST_LOOK_MS = 200;
@@ -98,12 +96,6 @@ export class Waiting {
       if (signal?.aborted) throw aborted(name, method, signal); // by a writer, inside the attempt
     }
     return new Promise<T>((resolve, reject) => {
-      let timer: unknown = null;
-      const leave = (): void => {
-        if (timer !== null) this.at.timers.stop(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => this.refuse(waiter, aborted(name, method, signal));
       const waiter: ChannelWaiter = {
         priority,
         arrival: this.arrivals,
@@ -121,15 +113,20 @@ export class Waiting {
           reject(error);
         },
       };
+      const leave = watchEnds(this.at.timers, {
+        deadlineMs,
+        signal,
+        timedOut: (afterMs) => this.refuse(waiter, timedOut(name, method, afterMs)),
+        aborted: (by) => this.refuse(waiter, aborted(name, method, by)),
+      });
       this.arrivals += 1;
       this.count += 1;
       this.queue.push(waiter);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (deadlineMs !== undefined) {
-        const end = (): void => this.refuse(waiter, timedOut(name, method, deadlineMs));
-        timer = this.at.timers.start(end, deadlineMs, true);
+      try {
+        if (this.queue.peek() === waiter) this.serve();
+      } catch (error) {
+        this.refuse(waiter, error); // nobody would look for it
       }
-      if (this.queue.peek() === waiter) this.serve();
     });
   }
 
@@ -206,7 +203,7 @@ export class Waiting {
     this.failAll(() => closedHere(this.at.name, method));
   }
 
-  private refuse(waiter: ChannelWaiter, error: Error): void {
+  private refuse(waiter: ChannelWaiter, error: unknown): void {
     if (waiter.done) return;
     if (waiter === this.serving) {
       waiter.late ??= error; // too late, unless there is no room for the rest of it
@@ -221,7 +218,7 @@ export class Waiting {
   private lookLater(): void {
     if (this.closed || this.count === 0) return;
     const other = this.side === 'senders' ? 'receivers' : 'senders';
-    const often = Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(this.looks, 10));
+    const often = lookDelayMs(this.looks);
     const rarely = Math.min(RAREST_LOOK_MS, RARE_LOOK_MS * 2 ** Math.min(this.looks, 10));
     const delayMs = this.at.mustLookFor(other) ? often : rarely;
     if (this.timer !== null) {

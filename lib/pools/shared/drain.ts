@@ -1,4 +1,4 @@
-import type { Timers, WaitRequest } from '../../core';
+import { Lookout, type Timers, type WaitRequest, watchEnds } from '../../core';
 
 /** What a drain asks of its pool. */
 export interface Drained {
@@ -10,8 +10,6 @@ export interface Drained {
   aborted(signal: AbortSignal): Error;
 }
 
-const FIRST_LOOK_MS = 1;
-const LONGEST_LOOK_MS = 16;
 /** Slots that are looked at in one go. */
 const STRIDE = 65536;
 
@@ -19,32 +17,30 @@ const STRIDE = 65536;
 export class Drain {
   readonly promise: Promise<void>;
   private readonly pool: Drained;
-  private readonly timers: Timers;
+  private readonly lookout: Lookout;
   private resolve: () => void = () => {};
   private reject: (error: unknown) => void = () => {};
-  private timer: unknown = null;
-  private deadline: unknown = null;
   private done = false;
   private slot = 0;
-  private looks = 0;
   private readonly leave: () => void;
 
   constructor(pool: Drained, timers: Timers, { deadlineMs, signal }: WaitRequest, ended: (drain: Drain) => void) {
     this.pool = pool;
-    this.timers = timers;
+    this.lookout = new Lookout(timers, () => this.look());
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
-    const onAbort = (): void => this.fail(pool.aborted(signal as AbortSignal));
+    const leave = watchEnds(timers, {
+      deadlineMs,
+      signal,
+      timedOut: (afterMs) => this.fail(pool.timedOut(afterMs)),
+      aborted: (by) => this.fail(pool.aborted(by)),
+    });
     this.leave = () => {
-      signal?.removeEventListener('abort', onAbort);
+      leave();
       ended(this);
     };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (deadlineMs !== undefined) {
-      this.deadline = timers.start(() => this.fail(pool.timedOut(deadlineMs)), deadlineMs, true);
-    }
     this.look();
   }
 
@@ -57,19 +53,15 @@ export class Drain {
   }
 
   private look(): void {
-    this.timer = null;
     try {
       if (this.passes()) {
         if (this.end()) this.resolve();
-        return;
+      } else {
+        this.lookout.later();
       }
     } catch (error) {
       this.fail(error);
-      return;
     }
-    const delayMs = Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(this.looks, 10));
-    this.looks += 1;
-    this.timer = this.timers.start(() => this.look(), delayMs);
   }
 
   private passes(): boolean {
@@ -77,7 +69,7 @@ export class Drain {
     const until = Math.min(pool.slots, this.slot + STRIDE);
     while (this.slot < until && !pool.isLent(this.slot)) {
       this.slot += 1;
-      this.looks = 0;
+      this.lookout.found();
     }
     if (this.slot < until) pool.lookForDead();
     return this.slot === pool.slots;
@@ -86,8 +78,7 @@ export class Drain {
   private end(): boolean {
     if (this.done) return false;
     this.done = true;
-    if (this.timer !== null) this.timers.stop(this.timer);
-    if (this.deadline !== null) this.timers.stop(this.deadline);
+    this.lookout.stop();
     this.leave();
     return true;
   }

@@ -1,4 +1,4 @@
-import { type Timers, type Waiter, WaiterQueue } from '../../core';
+import { Lookout, type Timers, type Waiter, WaiterQueue, watchEnds } from '../../core';
 import type { Line } from './line';
 
 /** Somebody of this attachment who waits for a slot. */
@@ -25,9 +25,6 @@ export interface SeekRequest {
   timedOut(): Error;
 }
 
-const FIRST_LOOK_MS = 1;
-const LONGEST_LOOK_MS = 16;
-
 /**
  * Those of one attachment who wait, by priority and arrival. A slot that comes back here is found at once; one that others
  * give back by looking, at first every millisecond, later every sixteenth. A slot is taken in the same step in which its
@@ -38,8 +35,7 @@ export class Seekers<L> {
   private readonly line: Line;
   private readonly pool: Granting<L>;
   private readonly timers: Timers;
-  private timer: unknown = null;
-  private looks = 0;
+  private readonly lookout: Lookout;
   private arrivals = 0;
   private waiters = 0;
 
@@ -47,6 +43,7 @@ export class Seekers<L> {
     this.line = line;
     this.pool = pool;
     this.timers = timers;
+    this.lookout = new Lookout(timers, () => this.serve());
   }
 
   get count(): number {
@@ -57,12 +54,12 @@ export class Seekers<L> {
   wait(request: SeekRequest): Promise<L> {
     const { priority, deadlineMs, signal } = request;
     return new Promise((resolve, reject) => {
-      let timer: unknown = null;
-      const leave = (): void => {
-        if (timer !== null) this.timers.stop(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => this.giveUp(seeker, request.aborted());
+      const leave = watchEnds(this.timers, {
+        deadlineMs,
+        signal,
+        timedOut: () => this.giveUp(seeker, request.timedOut()),
+        aborted: () => this.giveUp(seeker, request.aborted()),
+      });
       const grant = (lease: L): void => {
         leave();
         resolve(lease);
@@ -71,12 +68,12 @@ export class Seekers<L> {
         leave();
         reject(error);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      if (deadlineMs !== undefined) {
-        timer = this.timers.start(() => this.giveUp(seeker, request.timedOut()), deadlineMs, true);
-      }
       const seeker = this.enter(priority, grant, fail);
-      this.serve();
+      try {
+        this.serve();
+      } catch (error) {
+        this.giveUp(seeker, error); // nobody would look for it
+      }
     });
   }
 
@@ -109,16 +106,16 @@ export class Seekers<L> {
         continue;
       }
       if (lease === undefined) break;
-      this.looks = 0;
+      this.lookout.found();
       this.end(seeker);
       this.queue.pop();
       granted = true;
       seeker.grant(lease);
     }
     if (this.waiters > 0) {
-      this.lookLater();
+      this.lookout.later();
     } else {
-      this.rest();
+      this.lookout.stop();
       this.line.leave();
     }
     // Another slot may be free, and the next one not know it yet.
@@ -147,28 +144,12 @@ export class Seekers<L> {
       this.queue.pop();
       seeker.fail(this.pool.closedError());
     }
-    this.rest();
+    this.lookout.stop();
     this.line.leave();
   }
 
   private end(seeker: Seeker<L>): void {
     seeker.done = true;
     this.waiters -= 1;
-  }
-
-  private lookLater(): void {
-    if (this.timer !== null) return;
-    const delayMs = Math.min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(this.looks, 10));
-    this.timer = this.timers.start(() => {
-      this.timer = null;
-      this.looks += 1;
-      this.serve();
-    }, delayMs);
-  }
-
-  private rest(): void {
-    if (this.timer !== null) this.timers.stop(this.timer);
-    this.timer = null;
-    this.looks = 0;
   }
 }

@@ -202,8 +202,8 @@ describe('waiting for a slot', () => {
     const held = take(one);
     const busy = watch(two.acquire());
     await team.pass(5);
-    const { seekers } = two as unknown as { seekers: { timer: unknown; serve(): void } };
-    team.time.stop(seekers.timer); // its thread is busy, or stopped
+    const { seekers } = two as unknown as { seekers: { lookout: { timer: unknown }; serve(): void } };
+    team.time.stop(seekers.lookout.timer); // its thread is busy, or stopped
     const next = watch(team.at(2).acquire());
     held.release();
     await team.pass(900);
