@@ -120,6 +120,7 @@ describe('CrossThreadArena', () => {
     });
     const views = blocks.map(([offset, bytes]) => arena.view(offset, bytes));
     const worker = start('cross-thread');
+    const exited = once(worker, 'exit'); // it may come in the same turn as the reply
     const pending = arena.handOver();
     expect([arena.disposed, codeOf(() => arena.allocate(8))]).toEqual([true, 'ERR_MEMORY_CLOSED']);
     const zeros = () => views.every((view) => view.every((byte) => byte === 0));
@@ -140,7 +141,7 @@ describe('CrossThreadArena', () => {
     back.reset();
     expect(back.allocate(8)).toBe(0);
     expect(zeros()).toBe(true);
-    await once(worker, 'exit');
+    await exited;
   });
 
   test('that nobody took can be revoked, and not with a scope open', () => {
@@ -191,8 +192,9 @@ describe('localArena', () => {
     expect(localArena()).toBe(arena);
     expect(codeOf(() => localArena({}))).toBe('ERR_MEMORY_INVALID_STATE');
     const worker = start('local');
+    const exited = once(worker, 'exit'); // it may come in the same turn as the answer
     expect(await answer(worker)).toEqual({ same: true, used: 100, thread: true });
-    await once(worker, 'exit');
+    await exited;
     arena.dispose();
     expect(localArena()).not.toBe(arena);
     localArena().dispose();

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { countsOf, failuresOf } from '../support/failures.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(dirname(HERE));
@@ -33,7 +34,7 @@ function install() {
   if (result.status !== 0) throw new Error('the Node.js versions could not be installed');
 }
 
-/** Runs the suite on one version; its output appears only when something failed. */
+/** Runs the suite on one version; what failed is printed. */
 function test({ name, program }, files) {
   const folder = mkdtempSync(join(tmpdir(), 'nebula-nodes-'));
   const report = join(folder, 'report.json');
@@ -47,13 +48,15 @@ function test({ name, program }, files) {
       maxBuffer: 2 ** 28,
     });
     const seconds = Math.round((Date.now() - started) / 1000);
-    const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
-    const passed = counts.numPassedTests ?? 0;
-    // A suite that did not start has no tests to count: it is one failure, and so is a run that ended badly.
-    const broken = (counts.numFailedTests ?? 0) + (counts.numRuntimeErrorTestSuites ?? 0);
-    const failed = broken > 0 || result.status === 0 ? broken : 1;
-    if (failed > 0) console.error(`---- ${name}\n${result.stderr.slice(-8000)}`);
-    return { passed, failed: passed === 0 && failed === 0 ? 1 : failed, skipped: counts.numPendingTests ?? 0, seconds };
+    const found = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
+    const counts = countsOf(found);
+    // A run that ended badly, or ran nothing, is a failure whatever it counted.
+    if (counts.failed === 0 && (result.status !== 0 || counts.passed === 0)) counts.failed = 1;
+    if (counts.failed > 0) {
+      const lines = failuresOf(found);
+      console.log(`---- failed on ${name}\n${lines.length > 0 ? lines.join('\n') : result.stderr.slice(-8000)}`);
+    }
+    return { ...counts, seconds };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

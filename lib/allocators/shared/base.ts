@@ -69,20 +69,8 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
    */
   recover(): Recovery {
     if (this.closed) throw this.closedError('recover');
-    let owners = 0;
-    let blocks = 0;
-    const failures: unknown[] = [];
-    for (const owner of this.table.dead()) {
-      if (!this.table.beginCleaning(owner, false)) continue;
-      try {
-        blocks += this.clean(owner);
-        owners += 1;
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 0) throw failures[0];
-    return { owners, blocks };
+    const { owners, amount } = this.table.recover((owner) => this.clean(owner));
+    return { owners, blocks: amount };
   }
 
   /**
@@ -153,7 +141,7 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
     this.memory.data.release(); // may throw ERR_MEMORY_IN_USE: still attached then
     // Whoever ends from here on, inside this or before it, is cleaned up after by the others.
     try {
-      if (this.table.beginCleaning(this.owner, true)) this.clean(this.owner);
+      this.table.cleanUp(this.owner, true, (owner) => this.clean(owner));
     } finally {
       this.closed = true; // also with bookkeeping that cannot be read: the memory is gone
       this.memory.book.free();
@@ -163,16 +151,9 @@ export abstract class SharedAllocatorBase extends AllocatorBase {
 
   /** Who cleans a place is the only one that writes its counters. */
   private clean(owner: number): number {
-    let blocks: number;
-    try {
-      blocks = this.reclaim(owner);
-    } catch (error) {
-      this.table.abandon(owner);
-      throw error;
-    }
+    const blocks = this.reclaim(owner);
     const at = this.table.countersOf(owner) + COUNTERS.deallocations;
     this.doubles[at] = (this.doubles[at] ?? 0) + blocks;
-    this.table.release(owner);
     return blocks;
   }
 

@@ -135,11 +135,48 @@ export class OwnerTable {
   }
 
   /**
+   * Cleans up after all that are dead. `clean` takes back what one held and says how much; it must be repeatable, because
+   * who cleans may die too. Where it throws, the others are cleaned up after first, and that one is tried again by
+   * whoever looks next.
+   */
+  recover(clean: (owner: number) => number): { readonly owners: number; readonly amount: number } {
+    let owners = 0;
+    let amount = 0;
+    const failures: unknown[] = [];
+    for (const owner of this.dead()) {
+      try {
+        const got = this.cleanUp(owner, false, clean);
+        if (got === undefined) continue;
+        owners += 1;
+        amount += got;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    return { owners, amount };
+  }
+
+  /** Cleans up after one, as recover() does: this thread's own, which leaves, or a dead one. undefined when others do it. */
+  cleanUp(owner: number, own: boolean, clean: (owner: number) => number): number | undefined {
+    if (!this.beginCleaning(owner, own)) return undefined;
+    let amount: number;
+    try {
+      amount = clean(owner);
+    } catch (error) {
+      this.abandon(owner);
+      throw error;
+    }
+    this.release(owner);
+    return amount;
+  }
+
+  /**
    * Takes a slot over for cleaning: of this thread's own attachment, or of one that is dead. True for exactly one caller,
    * who then takes back what the owner held and calls `release`, or `abandon` where that throws. Who dies in between is
    * followed by another one, so taking back must be repeatable.
    */
-  beginCleaning(owner: number, own: boolean): boolean {
+  private beginCleaning(owner: number, own: boolean): boolean {
     const at = this.wordOf(owner);
     const me = environments.current();
     const seen = Atomics.load(this.cells, at >> 1);
@@ -155,7 +192,7 @@ export class OwnerTable {
   }
 
   /** Leaves a place that could not be cleaned to whoever looks for the dead next, this thread or another one. */
-  abandon(owner: number): void {
+  private abandon(owner: number): void {
     const at = this.wordOf(owner);
     const cleaning = cellOf(PHASES.cleaning, environments.current());
     const before = this.before.get(owner);
@@ -168,7 +205,7 @@ export class OwnerTable {
   }
 
   /** Ends cleaning: the number may be given to another owner. */
-  release(owner: number): void {
+  private release(owner: number): void {
     const at = this.wordOf(owner);
     const cleaning = cellOf(PHASES.cleaning, environments.current());
     this.before.delete(owner);

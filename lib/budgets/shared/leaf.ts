@@ -76,8 +76,7 @@ export class SharedLeaf {
     if (owner === 0) throw tooManyMembers(where, this.name, book.members);
     const area = book.areaOf(owner);
     if (ledger.heldBy(owner) !== 0) {
-      book.table.beginCleaning(owner, true);
-      book.table.release(owner);
+      book.table.cleanUp(owner, true, () => 0);
       throw memoryError('ERR_MEMORY_CORRUPTION', `${where}: a free place of the budget holds capacity`);
     }
     Atomics.store(words, area + AREA.ticket, 0);
@@ -183,28 +182,19 @@ export class SharedLeaf {
    * Takes back what members held whose worker or process has ended. Also done by itself before a request is refused, and
    * while one waits. Any member may call it at any time.
    *
-   * @throws ERR_MEMORY_CLOSED
+   * @throws ERR_MEMORY_CLOSED, ERR_MEMORY_CORRUPTION for one whose share cannot be read: the others came back
    */
   recover(): { readonly members: number; readonly bytes: number } {
     this.needOpen('recover');
-    const { table } = this.book;
-    let members = 0;
-    let units = 0;
-    for (const owner of table.dead()) {
-      if (!table.beginCleaning(owner, false)) continue;
-      units += this.clean(owner);
-      members += 1;
-    }
-    return { members, bytes: units * this.unit };
+    const { owners, amount } = this.book.table.recover((owner) => this.clean(owner));
+    return { members: owners, bytes: amount * this.unit };
   }
 
   protected clean(owner: number): number {
     this.doubles[this.book.usedOf(owner)] = 0;
     Atomics.store(this.words, this.book.areaOf(owner) + AREA.ticket, 0);
     Atomics.store(this.words, this.book.areaOf(owner) + AREA.agreed, 0);
-    const units = this.ledger.clean(owner);
-    this.book.table.release(owner);
-    return units;
+    return this.ledger.clean(owner);
   }
 
   protected needOpen(what: string): void {

@@ -373,8 +373,11 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
     this.last = this.stats();
     this.closed = true;
     this.free = 0;
-    if (this.book.table.beginCleaning(this.owner, true)) this.clean(this.owner);
-    this.region.free();
+    try {
+      this.book.table.cleanUp(this.owner, true, (owner) => this.clean(owner));
+    } finally {
+      this.region.free();
+    }
   }
 
   [Symbol.dispose](): void {

@@ -151,16 +151,12 @@ export class Attachment {
 
   /** Lets go of what attachments held whose worker or process has ended. */
   recover(): { readonly peers: number; readonly messages: number } {
-    let peers = 0;
-    let messages = 0;
-    for (const owner of this.table.dead()) {
-      if (!this.table.beginCleaning(owner, false)) continue;
+    const { owners, amount } = this.table.recover((owner) => {
       const given = this.clean(owner);
       if (given > 0) Atomics.add(this.words, HEAD.lost, given);
-      messages += given;
-      peers += 1;
-    }
-    return { peers, messages };
+      return given;
+    });
+    return { peers: owners, messages: amount };
   }
 
   /**
@@ -190,7 +186,6 @@ export class Attachment {
       this.wake.wake('senders');
       this.wake.wake('receivers');
     }
-    this.table.release(owner);
     return count;
   }
 
@@ -210,7 +205,7 @@ export class Attachment {
     if (this.closed) return;
     this.closed = true;
     try {
-      if (this.table.beginCleaning(this.owner, true)) this.clean(this.owner);
+      this.table.cleanUp(this.owner, true, (owner) => this.clean(owner));
     } finally {
       this.wake.close();
       this.letGo();

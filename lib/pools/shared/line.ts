@@ -195,31 +195,21 @@ export class Line {
 
   /** Takes the places of those who ended. @returns how many */
   recover(): number {
-    const { table } = this.book;
-    let found = 0;
-    for (const owner of table.dead()) {
-      if (!table.beginCleaning(owner, false)) continue;
-      this.clean(owner);
-      table.release(owner);
-      found += 1;
-    }
-    return found;
+    return this.book.table.recover((owner) => this.clean(owner)).owners;
   }
 
-  private clean(owner: number): void {
+  private clean(owner: number): number {
     const place = this.book.placeOf(owner);
     Atomics.store(this.words, place + PLACE.ticket, 0);
     Atomics.store(this.words, place + PLACE.count, 0);
     Atomics.store(this.words, place + PLACE.sleeping, 0);
+    return 1;
   }
 
   /** Leaves the line and its memory for good. */
   close(): void {
     const { table, region } = this.book;
-    if (table.beginCleaning(this.owner, true)) {
-      this.clean(this.owner);
-      table.release(this.owner);
-    }
+    table.cleanUp(this.owner, true, (owner) => this.clean(owner));
     region.free();
   }
 }

@@ -55,9 +55,10 @@ describe('localPool', () => {
   test('each worker has its own', async () => {
     const pool = localPool('buffers', () => ({ text: 'main' }), { initialSize: 2 });
     const worker = new Worker(join(__dirname, 'worker.cjs'));
+    const exited = once(worker, 'exit'); // it may come in the same turn as the answer
     const failed = once(worker, 'error').then(([error]) => Promise.reject(error));
     const [answer] = (await Promise.race([once(worker, 'message'), failed])) as [Record<string, unknown>];
-    await once(worker, 'exit');
+    await exited;
     expect(answer).toEqual({ before: 'ERR_MEMORY_INVALID_STATE', ownThread: true, size: 1, text: 'worker' });
     expect(pool.size).toBe(2);
   });
