@@ -2,7 +2,7 @@ import { Hints } from './hints';
 import type { SharedMemory } from './memory';
 import type { OwnerTable } from './owner-table';
 
-// One word for each block is the truth: bits 0-9 the owner (0 = free), bits 10-31 a generation that every free advances.
+// One word for each block is the truth: bits 0-9 the owner (0 = free), bits 10-31 a generation that every free and adoption advances.
 // One compare-and-exchange on it decides every step, so nobody can end in the middle of one.
 //
 // 22 bits come round within a second, and a lease may be kept for longer. So a second word, the epoch, counts how often
@@ -13,6 +13,8 @@ import type { OwnerTable } from './owner-table';
 const OWNER_BITS = 10;
 export const OWNER_MASK = (1 << OWNER_BITS) - 1;
 const LOWER_GENERATIONS = 2 ** (31 - OWNER_BITS);
+/** After so many it begins anew. */
+export const GENERATIONS = 2 ** 53;
 
 /** Words in front of the states, so that what changes all the time has cache lines of its own. */
 const GAP = 32;

@@ -1,7 +1,7 @@
 import { type ByteSize, checkInteger, checkOptions, memoryError, parseBytes } from '../../core';
 import { type MemorySource, type Recipe, windowOf } from '../base';
 import { SharedAllocatorBase } from './base';
-import { BlockStates, blockWords, freed, MOST_STOCK, OWNER_MASK, STOCK } from './block-states';
+import { BlockStates, blockWords, freed, GENERATIONS, MOST_STOCK, OWNER_MASK, STOCK } from './block-states';
 import { HEADER } from './layout';
 import {
   attachMemory,
@@ -12,7 +12,7 @@ import {
   type SharedMemory,
 } from './memory';
 import { COUNTERS, PHASES } from './owner-table';
-import { checkLease, type SharedBlockLease, SharedPoolBox } from './pool-box';
+import { checkLease, leaseHasServed, type SharedBlockLease, SharedPoolBox } from './pool-box';
 
 /** Options of a {@link SharedBlockAllocator} in given memory: as many blocks as it holds. */
 export interface SharedBlockOptions extends SharedAllocatorOptions {
@@ -314,7 +314,7 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
     }
   }
 
-  /** True while the block of the lease has not been freed since, whoever holds it now. */
+  /** True while the block of the lease has neither been freed nor adopted since, whoever holds it now. */
   isCurrent(lease: SharedBlockLease): boolean {
     const { offset, generation } = checkLease(this.where('isCurrent'), lease);
     const block = offset / this.blockBytes;
@@ -326,10 +326,10 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
   }
 
   /**
-   * Makes this attachment the owner of a leased block. One of several adopters wins; the others, and the former owner,
-   * are told at their next call.
+   * Makes this attachment the owner of a leased block; the lease has served then, for good. One of several adopters wins;
+   * the others are refused, and the former owner is told at its next call.
    *
-   * @throws ERR_MEMORY_STALE_HANDLE when the block was freed since, by its owner, by recovery or by a reset
+   * @throws ERR_MEMORY_STALE_HANDLE when the block was adopted since, or freed by its owner, by recovery or by a reset
    */
   adopt(lease: SharedBlockLease): SharedPoolBox {
     if (this.closed) throw this.closedError('adopt');
@@ -341,13 +341,8 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
       const state = known ? Atomics.load(this.words, at) : 0;
       const generation = known ? this.table32.generation(block, state) : 0;
       if (generation === -1) continue;
-      if ((state & OWNER_MASK) === 0 || generation !== checked.generation) {
-        throw memoryError(
-          'ERR_MEMORY_STALE_HANDLE',
-          `${this.where('adopt')}: the block at ${checked.offset} was freed since the lease was made`,
-          { source: this.name },
-        );
-      }
+      if ((state & OWNER_MASK) === 0 || generation !== checked.generation)
+        throw leaseHasServed(this.where('adopt'), this.name, checked.offset);
       const mine = (state & ~OWNER_MASK) | this.owner;
       if (Atomics.compareExchange(this.words, at, state, mine) !== state) continue;
       // The word can have come round between the look and the exchange: then it goes back to whose it is.
@@ -359,7 +354,9 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
         if (former <= this.table.owners) Atomics.add(this.words, this.table.notesOf(former), 1);
         if (this.live > this.peak) this.notePeak();
       }
-      return new SharedPoolBox(this, checked);
+      // Nobody else takes it by this lease from now on; who was faster has it, and counted it away from this one.
+      if (!this.table32.renew(block, mine)) throw leaseHasServed(this.where('adopt'), this.name, checked.offset);
+      return new SharedPoolBox(this, Object.freeze({ ...checked, generation: (generation + 1) % GENERATIONS }));
     }
   }
 

@@ -7,7 +7,7 @@ export interface SharedBlockLease {
   readonly offset: number;
   /** The size that was asked for. */
   readonly byteLength: number;
-  /** How often the block had been freed, modulo 2^53. */
+  /** How often the block had been freed or adopted, modulo 2^53. */
   readonly generation: number;
 }
 
@@ -36,6 +36,15 @@ export function checkLease(where: string, value: unknown): SharedBlockLease {
     byteLength: checkInteger(`${where}: lease.byteLength`, given.byteLength, 1),
     generation: checkInteger(`${where}: lease.generation`, given.generation),
   };
+}
+
+/** A lease of a block that was freed or adopted since. */
+export function leaseHasServed(where: string, source: string, offset: number): Error {
+  return memoryError(
+    'ERR_MEMORY_STALE_HANDLE',
+    `${where}: the block at ${offset} was freed or adopted since the lease was made`,
+    { source, hint: 'A lease serves once. Who has the block now can make another one of it.' },
+  );
 }
 
 /**

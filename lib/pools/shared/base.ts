@@ -260,7 +260,6 @@ export abstract class SharedPoolBase<T> implements Disposable, SlotKeeper<T> {
     const slot = checkInteger(`${where}: slot`, offset / this.slotBytes, 0, this.slots - 1);
     try {
       this.blocks.adopt(checked);
-      this.blocks.renew(offset); // the lease has served: nobody else takes the slot by it, from now on
     } catch (error) {
       const late = isMemoryError(error, 'ERR_MEMORY_STALE_HANDLE') || isMemoryError(error, 'ERR_MEMORY_FOREIGN_FREE');
       throw late ? gone(where, this.name, slot) : error;

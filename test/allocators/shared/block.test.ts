@@ -68,9 +68,11 @@ describe('SharedBlockAllocator', () => {
     expect(() => box.bytes).toThrow(code('ERR_MEMORY_STALE_HANDLE'));
     expect(() => box.release()).toThrow(code('ERR_MEMORY_STALE_HANDLE'));
     box[Symbol.dispose]();
-    expect(second.isCurrent(lease)).toBe(true);
+    expect([second.isCurrent(lease), second.isCurrent(taken.lease)]).toEqual([false, true]);
+    expect(() => first.adopt(lease)).toThrow(code('ERR_MEMORY_STALE_HANDLE')); // it has served
+    expect(taken.held).toBe(true);
     taken.release();
-    expect(second.isCurrent(lease)).toBe(false);
+    expect(second.isCurrent(taken.lease)).toBe(false);
     expect(() => first.adopt(lease)).toThrow(code('ERR_MEMORY_STALE_HANDLE'));
     for (let i = 0; i < 200; i += 1) first.allocate(20); // the same block again, in another generation
     expect(() => second.adopt(lease)).toThrow(code('ERR_MEMORY_STALE_HANDLE'));

@@ -83,6 +83,18 @@ test('a receiver that leaves with a lease in its hands gives the block back', ()
   expect(mine.stats().liveAllocations).toBe(1);
 });
 
+test('a block that was adopted by the lease alone stays with who did, also when the message is never released', () => {
+  const { mine, theirs, there, sender, receiver } = pair();
+  sender.trySend(mine.acquire());
+  const lease = receiver.tryReceive()?.lease;
+  const got = theirs.adopt(lease as never);
+  got.bytes.fill(7);
+  there.close();
+  expect([got.held, got.bytes[63], mine.stats().liveAllocations]).toEqual([true, 7, 1]);
+  got.transfer(mine.owner);
+  expect(mine.ownerOf(got.offset)).toBe(mine.owner);
+});
+
 test('a lease that was overwritten is told', () => {
   const { mine, here, sender, receiver } = pair();
   sender.trySend(mine.acquire());
