@@ -1,5 +1,5 @@
 import { threadId } from 'node:worker_threads';
-import { memoryError } from '../core';
+import { memoryError, overPreset } from '../core';
 import { ARENA_PRESETS, Arena, type ArenaOptions } from './arena';
 
 /** The arena of one thread: an {@link Arena} that {@link localArena} makes once per thread. */
@@ -9,27 +9,27 @@ export class LocalArena extends Arena {
 
   /** As Arena.production, of this class. */
   static override production(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.production, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.production', ARENA_PRESETS.production, more));
   }
   /** As Arena.performance, of this class. */
   static override performance(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.performance, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.performance', ARENA_PRESETS.performance, more));
   }
   /** As Arena.debug, of this class. */
   static override debug(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.debug, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.debug', ARENA_PRESETS.debug, more));
   }
   /** As Arena.conservative, of this class. */
   static override conservative(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.conservative, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.conservative', ARENA_PRESETS.conservative, more));
   }
   /** As Arena.smallObjects, of this class. */
   static override smallObjects(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.smallObjects, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.smallObjects', ARENA_PRESETS.smallObjects, more));
   }
   /** As Arena.largeObjects, of this class. */
   static override largeObjects(more?: ArenaOptions): LocalArena {
-    return new LocalArena({ ...ARENA_PRESETS.largeObjects, ...more });
+    return new LocalArena(overPreset<ArenaOptions>('LocalArena.largeObjects', ARENA_PRESETS.largeObjects, more));
   }
 }
 

@@ -30,8 +30,28 @@ export function checkOptions<T extends object>(
   options: T | undefined,
   allowedKeys: readonly (keyof T & string)[],
 ): T {
+  return readOptions(where, options, (key) => {
+    if (!(allowedKeys as readonly string[]).includes(key)) throw unknownKey(where, key, allowedKeys);
+  }) as T;
+}
+
+/**
+ * The options of a preset under the caller's own, which count where they are not undefined. Which keys there are is checked
+ * by whoever takes the result.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT for what is no plain object
+ */
+export function overPreset<T extends object>(where: string, preset: Partial<T>, more: T | undefined): T {
+  const merged: Record<string, unknown> = { ...preset };
+  for (const [key, value] of Object.entries(readOptions(where, more, () => {}))) {
+    if (value !== undefined || !Object.hasOwn(merged, key)) merged[key] = value;
+  }
+  return merged as T;
+}
+
+function readOptions(where: string, options: unknown, checkKey: (key: string) => void): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  if (options === undefined) return copy as T;
+  if (options === undefined) return copy;
   const given: unknown = options;
   if (typeof given !== 'object' || given === null) {
     throw invalid(`${where}: options must be a plain object, got ${describe(given)}`);
@@ -42,14 +62,14 @@ export function checkOptions<T extends object>(
         `${where}: options must be a plain object, got ${Array.isArray(given) ? 'an array' : 'a class instance'}`,
       );
     for (const key of Object.keys(given)) {
-      if (!(allowedKeys as readonly string[]).includes(key)) throw unknownKey(where, key, allowedKeys);
+      checkKey(key);
       copy[key] = (given as Record<string, unknown>)[key];
     }
   } catch (error) {
     if (isMemoryError(error)) throw error;
     throw invalid(`${where}: options cannot be read`, 'Pass an object literal.', error);
   }
-  return copy as T;
+  return copy;
 }
 
 function unknownKey(where: string, key: string, allowedKeys: readonly string[]): Error {

@@ -9,6 +9,7 @@ export {
   checkOptions,
   checkSignal,
   checkString,
+  overPreset,
 } from './check';
 export { type Clock, systemClock } from './clock';
 export { describe } from './describe';

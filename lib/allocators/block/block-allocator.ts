@@ -1,4 +1,4 @@
-import { type AllocatorStats, isMemoryError, type MemoryError, memoryError } from '../../core';
+import { type AllocatorStats, isMemoryError, type MemoryError, memoryError, overPreset } from '../../core';
 import { AllocatorBase, bookArray, fillRange, type Recipe, suppliersOf, windowOf } from '../base';
 import { Chunks } from './chunks';
 import { BLOCK_PRESETS, type BlockOptions, type BlockSettings, blockSettings } from './options';
@@ -72,17 +72,17 @@ export class BlockAllocator extends AllocatorBase {
 
   /** No counting. */
   static production(options: BlockOptions): BlockAllocator {
-    return new BlockAllocator({ ...BLOCK_PRESETS.production, ...options });
+    return new BlockAllocator(overPreset('BlockAllocator.production', BLOCK_PRESETS.production, options));
   }
 
   /** Fills with 0xBB and 0xDD. */
   static debug(options: BlockOptions): BlockAllocator {
-    return new BlockAllocator({ ...BLOCK_PRESETS.debug, ...options });
+    return new BlockAllocator(overPreset('BlockAllocator.debug', BLOCK_PRESETS.debug, options));
   }
 
   /** No counting. */
   static performance(options: BlockOptions): BlockAllocator {
-    return new BlockAllocator({ ...BLOCK_PRESETS.performance, ...options });
+    return new BlockAllocator(overPreset('BlockAllocator.performance', BLOCK_PRESETS.performance, options));
   }
 
   /**

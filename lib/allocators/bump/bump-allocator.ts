@@ -1,4 +1,4 @@
-import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
+import { type AllocatorStats, type MemoryError, memoryError, overPreset } from '../../core';
 import { CursorAllocator, fillRange, type MemorySource, type Recipe, runWithin } from '../base';
 import { BumpCheckpoint, BumpScope } from './checkpoint';
 import { FreedBits } from './freed-bits';
@@ -40,27 +40,27 @@ export class BumpAllocator extends CursorAllocator {
 
   /** No counting, blocks of at least 16 bytes. */
   static production(source: MemorySource, more?: BumpOptions): BumpAllocator {
-    return new BumpAllocator(source, { ...BUMP_PRESETS.production, ...more });
+    return new BumpAllocator(source, overPreset('BumpAllocator.production', BUMP_PRESETS.production, more));
   }
 
   /** Fills with 0xAA and 0xDD, finds every wrong free, does not round sizes. Some 20 times slower. */
   static debug(source: MemorySource, more?: BumpOptions): BumpAllocator {
-    return new BumpAllocator(source, { ...BUMP_PRESETS.debug, ...more });
+    return new BumpAllocator(source, overPreset('BumpAllocator.debug', BUMP_PRESETS.debug, more));
   }
 
   /** No counting, blocks of at least a cache line of 64 bytes. */
   static performance(source: MemorySource, more?: BumpOptions): BumpAllocator {
-    return new BumpAllocator(source, { ...BUMP_PRESETS.performance, ...more });
+    return new BumpAllocator(source, overPreset('BumpAllocator.performance', BUMP_PRESETS.performance, more));
   }
 
   /** Counting, blocks of at least 8 bytes. */
   static conservative(source: MemorySource, more?: BumpOptions): BumpAllocator {
-    return new BumpAllocator(source, { ...BUMP_PRESETS.conservative, ...more });
+    return new BumpAllocator(source, overPreset('BumpAllocator.conservative', BUMP_PRESETS.conservative, more));
   }
 
   /** The defaults: this class is for one thread anyway. */
   static singleThread(source: MemorySource, more?: BumpOptions): BumpAllocator {
-    return new BumpAllocator(source, { ...BUMP_PRESETS.singleThread, ...more });
+    return new BumpAllocator(source, overPreset('BumpAllocator.singleThread', BUMP_PRESETS.singleThread, more));
   }
 
   /** 64 KiB. */

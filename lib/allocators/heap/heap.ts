@@ -1,4 +1,4 @@
-import { checkInteger, memoryError, parseBytes } from '../../core';
+import { checkInteger, memoryError, overPreset, parseBytes } from '../../core';
 import { AllocatorBase, type Backing, fillRange, type MemorySource, openMemory, windowOf } from '../base';
 import { blockEnd, judge, slotOf } from './lookup';
 import { checkHeapOptions, type HeapOptions, type HeapSettings } from './options';
@@ -78,23 +78,20 @@ export class HeapAllocator extends AllocatorBase {
 
   /** No counters, no filling. */
   static production(source: MemorySource, more?: HeapOptions): HeapAllocator {
-    return new HeapAllocator(source, { stats: false, ...more });
+    return new HeapAllocator(source, overPreset('HeapAllocator.production', { stats: false }, more));
   }
 
   /** As production: the checks that stay cost two nanoseconds and are worth them. */
   static performance(source: MemorySource, more?: HeapOptions): HeapAllocator {
-    return new HeapAllocator(source, { stats: false, ...more });
+    return new HeapAllocator(source, overPreset('HeapAllocator.performance', { stats: false }, more));
   }
 
   /** Counters, exact sizes, 0xAA in what is handed out and 0xDD in what came back. */
   static debug(source: MemorySource, more?: HeapOptions): HeapAllocator {
-    return new HeapAllocator(source, {
-      stats: true,
-      exactSizes: true,
-      allocFill: 0xaa,
-      freeFill: 0xdd,
-      ...more,
-    });
+    return new HeapAllocator(
+      source,
+      overPreset('HeapAllocator.debug', { stats: true, exactSizes: true, allocFill: 0xaa, freeFill: 0xdd }, more),
+    );
   }
 
   /**

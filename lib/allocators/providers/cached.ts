@@ -10,6 +10,7 @@ import {
   describe,
   isMemoryError,
   memoryError,
+  overPreset,
   parseBytes,
   parseDuration,
   type RegionProvider,
@@ -123,7 +124,7 @@ export class CachedProvider extends ProviderBase {
 
   /** Keeps nothing: every release frees, so that stale views show themselves at once. */
   static debug(upstream?: RegionProvider, more?: CachedProviderOptions): CachedProvider {
-    return new CachedProvider(upstream, { decayMs: 0, ...more });
+    return new CachedProvider(upstream, overPreset('CachedProvider.debug', { decayMs: 0 }, more));
   }
 
   /** The defaults: emptied views, zeroed memory, 256 MiB, 10 s. */
@@ -133,13 +134,14 @@ export class CachedProvider extends ProviderBase {
 
   /** For owners that let no view out and write before they read: nothing is moved or zeroed. 1 GiB, 30 s. */
   static performance(upstream?: RegionProvider, more?: CachedProviderOptions): CachedProvider {
-    return new CachedProvider(upstream, {
-      reuse: 'fast',
-      zero: false,
-      maxCachedBytes: 1024 * MIB,
-      decayMs: '30s',
-      ...more,
-    });
+    return new CachedProvider(
+      upstream,
+      overPreset(
+        'CachedProvider.performance',
+        { reuse: 'fast', zero: false, maxCachedBytes: 1024 * MIB, decayMs: '30s' },
+        more,
+      ),
+    );
   }
 
   override get emptiesViews(): boolean {

@@ -1,4 +1,4 @@
-import { checkOneOf, checkOptions } from '../../core';
+import { checkOneOf, checkOptions, overPreset } from '../../core';
 import { type MapOptions, Region } from '../../platform';
 import { basePageBytes, PROVIDER_KEYS, ProviderBase, type ProviderOptions } from './base';
 
@@ -46,7 +46,7 @@ export class PageProvider extends ProviderBase {
 
   /** Guard pages around every region, kept out of core dumps and zeros in a forked child. */
   static debug(more?: PageProviderOptions): PageProvider {
-    return new PageProvider({ guard: true, dump: false, ...more });
+    return new PageProvider(overPreset('PageProvider.debug', { guard: true, dump: false }, more));
   }
 
   /** Pages as the system's policy has them. */
@@ -56,7 +56,7 @@ export class PageProvider extends ProviderBase {
 
   /** Transparent huge pages, and buffers that the collector does not count. */
   static performance(more?: PageProviderOptions): PageProvider {
-    return new PageProvider({ pages: 'thp', carrier: 'shared', ...more });
+    return new PageProvider(overPreset('PageProvider.performance', { pages: 'thp', carrier: 'shared' }, more));
   }
 
   protected map(byteLength: number): Region {

@@ -1,4 +1,4 @@
-import { type AllocatorStats, type MemoryError, memoryError } from '../../core';
+import { type AllocatorStats, type MemoryError, memoryError, overPreset } from '../../core';
 import { bookArray, CursorAllocator, type MemorySource, runWithin } from '../base';
 import { StackFrame, StackMarker } from './marker';
 import { STACK_PRESETS, type StackOptions, stackSettings } from './options';
@@ -41,17 +41,17 @@ export class StackAllocator extends CursorAllocator {
 
   /** No counting. */
   static production(source: MemorySource, more?: StackOptions): StackAllocator {
-    return new StackAllocator(source, { ...STACK_PRESETS.production, ...more });
+    return new StackAllocator(source, overPreset('StackAllocator.production', STACK_PRESETS.production, more));
   }
 
   /** Fills with 0xCC and 0xDD. */
   static debug(source: MemorySource, more?: StackOptions): StackAllocator {
-    return new StackAllocator(source, { ...STACK_PRESETS.debug, ...more });
+    return new StackAllocator(source, overPreset('StackAllocator.debug', STACK_PRESETS.debug, more));
   }
 
   /** No counting. */
   static performance(source: MemorySource, more?: StackOptions): StackAllocator {
-    return new StackAllocator(source, { ...STACK_PRESETS.performance, ...more });
+    return new StackAllocator(source, overPreset('StackAllocator.performance', STACK_PRESETS.performance, more));
   }
 
   /** 32 KiB. */

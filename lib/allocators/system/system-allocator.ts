@@ -5,6 +5,7 @@ import {
   isMemoryError,
   type MemoryError,
   memoryError,
+  overPreset,
   parseBytes,
 } from '../../core';
 import type { Region } from '../../platform';
@@ -67,17 +68,17 @@ export class SystemAllocator extends AllocatorBase {
 
   /** No counting. */
   static production(options?: SystemOptions): SystemAllocator {
-    return new SystemAllocator({ stats: false, ...options });
+    return new SystemAllocator(overPreset('SystemAllocator.production', { stats: false }, options));
   }
 
   /** Fills new blocks with 0xAA: code that counts on zeros is found. Freed ones are gone in any preset. */
   static debug(options?: SystemOptions): SystemAllocator {
-    return new SystemAllocator({ stats: true, allocFill: 0xaa, ...options });
+    return new SystemAllocator(overPreset('SystemAllocator.debug', { stats: true, allocFill: 0xaa }, options));
   }
 
   /** No counting. */
   static performance(options?: SystemOptions): SystemAllocator {
-    return new SystemAllocator({ stats: false, ...options });
+    return new SystemAllocator(overPreset('SystemAllocator.performance', { stats: false }, options));
   }
 
   /**

@@ -1,5 +1,13 @@
 import { checkByteLength, checkOffset, type Recipe, suppliersOf } from '../../allocators';
-import { type AllocatorStats, type ByteSize, checkFunction, describe, formatBytes, memoryError } from '../../core';
+import {
+  type AllocatorStats,
+  type ByteSize,
+  checkFunction,
+  describe,
+  formatBytes,
+  memoryError,
+  overPreset,
+} from '../../core';
 import type { Chunk } from './chunk';
 import { ArenaCore } from './core';
 import { type ArenaMark, staleMark } from './marks';
@@ -58,7 +66,7 @@ export class Arena extends ArenaCore {
   }
 
   private static preset(name: ArenaPreset, more: ArenaOptions | undefined): Arena {
-    return new Arena({ ...ARENA_PRESETS[name], ...more });
+    return new Arena(overPreset<ArenaOptions>(`Arena.${name}`, ARENA_PRESETS[name], more));
   }
 
   /** 64 KiB chunks growing by half to 256 MiB, alignment 16, no counters. `more` wins over the preset. */

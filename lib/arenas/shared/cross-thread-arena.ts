@@ -6,6 +6,7 @@ import {
   checkOptions,
   isMemoryError,
   memoryError,
+  overPreset,
   systemClock,
 } from '../../core';
 import { Region } from '../../platform';
@@ -37,27 +38,37 @@ export class CrossThreadArena extends Arena {
 
   /** As Arena.production, of this class. */
   static override production(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.production, ...more });
+    return new CrossThreadArena(
+      overPreset<ArenaOptions>('CrossThreadArena.production', ARENA_PRESETS.production, more),
+    );
   }
   /** As Arena.performance, of this class. */
   static override performance(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.performance, ...more });
+    return new CrossThreadArena(
+      overPreset<ArenaOptions>('CrossThreadArena.performance', ARENA_PRESETS.performance, more),
+    );
   }
   /** As Arena.debug, of this class. */
   static override debug(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.debug, ...more });
+    return new CrossThreadArena(overPreset<ArenaOptions>('CrossThreadArena.debug', ARENA_PRESETS.debug, more));
   }
   /** As Arena.conservative, of this class. */
   static override conservative(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.conservative, ...more });
+    return new CrossThreadArena(
+      overPreset<ArenaOptions>('CrossThreadArena.conservative', ARENA_PRESETS.conservative, more),
+    );
   }
   /** As Arena.smallObjects, of this class. */
   static override smallObjects(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.smallObjects, ...more });
+    return new CrossThreadArena(
+      overPreset<ArenaOptions>('CrossThreadArena.smallObjects', ARENA_PRESETS.smallObjects, more),
+    );
   }
   /** As Arena.largeObjects, of this class. */
   static override largeObjects(more?: CrossThreadArenaOptions): CrossThreadArena {
-    return new CrossThreadArena({ ...ARENA_PRESETS.largeObjects, ...more });
+    return new CrossThreadArena(
+      overPreset<ArenaOptions>('CrossThreadArena.largeObjects', ARENA_PRESETS.largeObjects, more),
+    );
   }
 
   /**

@@ -1,5 +1,5 @@
 import { FAST_LIMIT } from '../../allocators';
-import { checkBoolean, checkFunction, checkInteger, checkOptions, INSPECT, memoryError } from '../../core';
+import { checkBoolean, checkFunction, checkInteger, checkOptions, INSPECT, memoryError, overPreset } from '../../core';
 import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats, type Chunk } from '../arena';
 import { makeRecordClass, type RecordClass } from './accessors';
 import { runHook } from './hooks';
@@ -81,15 +81,18 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
 
   /** Chunks of 256 records and more, no counters. */
   static production<L extends RecordLayout>(layout: L, more?: TypedArenaOptions<L>): TypedArena<L> {
-    return new TypedArena(layout, { chunkRecords: 256, stats: false, ...more });
+    return new TypedArena(layout, overPreset('TypedArena.production', { chunkRecords: 256, stats: false }, more));
   }
   /** As production(), with records that are not zeroed. */
   static performance<L extends RecordLayout>(layout: L, more?: TypedArenaOptions<L>): TypedArena<L> {
-    return new TypedArena(layout, { chunkRecords: 1024, stats: false, zero: false, ...more });
+    return new TypedArena(
+      layout,
+      overPreset('TypedArena.performance', { chunkRecords: 1024, stats: false, zero: false }, more),
+    );
   }
   /** Chunks of 16 records, and a reset() that empties every view. */
   static debug<L extends RecordLayout>(layout: L, more?: TypedArenaOptions<L>): TypedArena<L> {
-    return new TypedArena(layout, { chunkRecords: 16, onReset: 'detach', ...more });
+    return new TypedArena(layout, overPreset('TypedArena.debug', { chunkRecords: 16, onReset: 'detach' }, more));
   }
 
   /** Counts the resets: records of another generation are stale. */

@@ -1,4 +1,13 @@
-import { type ByteSize, describe, formatBytes, INSPECT, isMemoryError, memoryError, parseBytes } from '../../core';
+import {
+  type ByteSize,
+  describe,
+  formatBytes,
+  INSPECT,
+  isMemoryError,
+  memoryError,
+  overPreset,
+  parseBytes,
+} from '../../core';
 import { foreignRelease, poolClosed } from '../base';
 import { isExhausted, SlabKeeper } from './keeper';
 import { type BufferLeak, LeakWatch } from './leak-watch';
@@ -71,12 +80,14 @@ export class BufferPool implements Disposable {
 
   /** Every misuse shows: kept views are empty at once, leases begin as zeros, every loan is recorded. */
   static debug(more?: BufferPoolOptions): BufferPool {
-    return new BufferPool({ reuse: 'safe', zero: 'acquire', leakLevel: 'paranoid', ...more });
+    return new BufferPool(
+      overPreset('BufferPool.debug', { reuse: 'safe', zero: 'acquire', leakLevel: 'paranoid' }, more),
+    );
   }
 
   /** For owners that let no view out longer than its lease: the same buffers again and again, kept for longer. */
   static performance(more?: BufferPoolOptions): BufferPool {
-    return new BufferPool({ reuse: 'fast', decayMs: '30s', ...more });
+    return new BufferPool(overPreset('BufferPool.performance', { reuse: 'fast', decayMs: '30s' }, more));
   }
 
   /**

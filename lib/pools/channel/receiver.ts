@@ -26,6 +26,8 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
   private readonly nextOne = (): ChannelMessage | undefined => this.next('receive');
   private refusals = 0;
   private count = 0;
+  /** What befell a message after others of the same call: told by the next call. */
+  private untold: { readonly error: unknown } | null = null;
 
   /** Made by receiver() of a channel. */
   constructor(at: Attachment, copy: boolean) {
@@ -145,6 +147,7 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
   private next(method: string): ChannelMessage | undefined {
     const { at } = this;
     this.needOpen(method);
+    if (this.untold !== null) this.tell(this.untold);
     const { ring } = at;
     let index = ring.take(at.owner);
     if (index < 0) {
@@ -187,10 +190,15 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
         if (message === undefined) break;
         all.push(message);
       }
-    } catch {
-      // it is there for the next call, which throws it: what was taken is not lost
+    } catch (error) {
+      this.untold = { error }; // what was taken is not lost
     }
     return all;
+  }
+
+  private tell({ error }: { readonly error: unknown }): never {
+    this.untold = null;
+    throw error;
   }
 
   private refuse(method: string): void {

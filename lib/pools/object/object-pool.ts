@@ -1,4 +1,4 @@
-import { checkOptions } from '../../core';
+import { checkOptions, overPreset } from '../../core';
 import {
   PoolBase,
   type PoolHooks,
@@ -58,15 +58,15 @@ export class ObjectPool<T extends object> extends PoolBase<T> {
 
   /** For services: what was not needed for ten thousand releases is ended. */
   static production<T extends object>(hooks: PoolHooks<T> | (() => T), more?: ObjectPoolOptions<T>): ObjectPool<T> {
-    return new ObjectPool(hooks, { ...OBJECT_POOL_PRESETS.production, ...more });
+    return new ObjectPool(hooks, overPreset('ObjectPool.production', OBJECT_POOL_PRESETS.production, more));
   }
   /** For finding mistakes: leaks() says who holds what. */
   static debug<T extends object>(hooks: PoolHooks<T> | (() => T), more?: ObjectPoolOptions<T>): ObjectPool<T> {
-    return new ObjectPool(hooks, { ...OBJECT_POOL_PRESETS.debug, ...more });
+    return new ObjectPool(hooks, overPreset('ObjectPool.debug', OBJECT_POOL_PRESETS.debug, more));
   }
   /** For speed: doubles when it has to grow. Its checks are those of every pool. */
   static performance<T extends object>(hooks: PoolHooks<T> | (() => T), more?: ObjectPoolOptions<T>): ObjectPool<T> {
-    return new ObjectPool(hooks, { ...OBJECT_POOL_PRESETS.performance, ...more });
+    return new ObjectPool(hooks, overPreset('ObjectPool.performance', OBJECT_POOL_PRESETS.performance, more));
   }
 
   override acquire(): T {

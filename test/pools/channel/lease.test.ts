@@ -103,3 +103,13 @@ test('a lease that was overwritten is told', () => {
   expect(codeOf(() => receiver.tryReceive())).toBe('ERR_MEMORY_CORRUPTION');
   expect(receiver.tryReceive()).toBeUndefined();
 });
+
+test('one that comes after others is told by the next call', () => {
+  const { mine, here, sender, receiver } = pair();
+  for (let i = 0; i < 3; i += 1) sender.trySend(mine.acquire());
+  const { doubles, ring } = insides(here);
+  doubles[ring.bytesOf(1) / 8 + 1] = Number.NaN;
+  expect(receiver.tryReceiveMany(3)).toHaveLength(1);
+  expect(codeOf(() => receiver.tryReceiveMany(3))).toBe('ERR_MEMORY_CORRUPTION');
+  expect(receiver.tryReceiveMany(3)).toHaveLength(1);
+});
