@@ -28,7 +28,8 @@ const FIRST: Record<string, readonly unknown[]> = {
   BufferPool: [],
 };
 
-const found = Object.entries(library).flatMap(([name, value]) =>
+const all = new Map<string, unknown>(Object.entries(library));
+const found = [...all].flatMap(([name, value]) =>
   typeof value !== 'function'
     ? []
     : Object.getOwnPropertyNames(value)
@@ -42,7 +43,7 @@ test('every class with presets is looked at', () => {
 });
 
 describe.each(found)('%s.%s', (name, preset) => {
-  const made = library[name as keyof typeof library] as unknown as Record<string, Maker>;
+  const made = all.get(name) as Record<string, Maker>;
   const first = FIRST[name] as readonly unknown[];
   const make = (options: unknown) => made[preset]?.(...first, options)[Symbol.dispose]?.();
 
