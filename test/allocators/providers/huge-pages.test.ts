@@ -1,58 +1,13 @@
-import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { CachedProvider, HugePageProvider, SharedProvider } from '../../../lib/allocators/providers';
+import { freePoolPages, withHugePool } from '../../support/huge-pool';
 import { codeOf, FakeTime, MIB } from './support';
 
-// Pages of the kernel's real pool, as in test/platform/region/huge-pages.test.ts: the same lock, and the former size is put
-// back whatever happens.
+const free = freePoolPages;
 
-const POOL = '/proc/sys/vm/nr_hugepages';
-const WANTED = 8;
-const LOCK = join(tmpdir(), 'nebula-memory-huge-pool.lock');
-const readNumber = (file: string): number => Number(readFileSync(file, 'latin1').trim());
-const free = (): number => readNumber('/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages');
-
-function lockPool(): void {
-  for (let tries = 0; tries < 1000; tries += 1) {
-    try {
-      writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    try {
-      process.kill(readNumber(LOCK), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') rmSync(LOCK, { force: true }); // its owner is gone
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-  }
-  throw new Error(`${LOCK} is held by another run`);
-}
-
-let before = 0;
-let obstacle = '';
-try {
-  accessSync(POOL, constants.W_OK);
-} catch (error) {
-  obstacle = `the pool of huge pages cannot be changed here: ${(error as Error).message}`;
-}
-if (obstacle !== '') console.warn(`skipped: ${obstacle}`);
-const withPool = obstacle === '' ? describe : describe.skip;
-
-withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
+withHugePool('with 8 pages of 2 MiB in the pool', 8, () => {
   let had = 0;
   beforeAll(() => {
-    lockPool();
-    before = readNumber(POOL);
-    writeFileSync(POOL, `${before + WANTED}\n`);
-    if (free() < WANTED) throw new Error(`the kernel found no ${WANTED} free huge pages`);
     had = free();
-  });
-  afterAll(() => {
-    writeFileSync(POOL, `${before}\n`);
-    rmSync(LOCK, { force: true });
   });
 
   it('regions lie on them, and give them back', () => {

@@ -1,8 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { SharedBudget } from '../../../lib/budgets';
 import { Region } from '../../../lib/platform';
+import { type Hand, type Mode, startHand } from '../../support/hands';
 
 const MEMBER = join(__dirname, 'member.cjs');
 const STOP = 0;
@@ -12,8 +11,6 @@ const PASSED = 3;
 const DONE = 4;
 const WAITED = 5;
 const OWN = 16;
-
-export type Mode = 'threads' | 'processes';
 
 export interface CrewOptions {
   readonly limitBytes: number;
@@ -25,15 +22,6 @@ export interface CrewOptions {
   readonly waits?: boolean;
   readonly open?: string;
   readonly seed?: number;
-}
-
-export interface Hand {
-  readonly id: number;
-  readonly pid: number | undefined;
-  /** Ends it whatever it does; resolves with the signal that ended it, 'terminated' for a worker. */
-  kill(): Promise<string>;
-  stop(): void;
-  readonly ended: Promise<string>;
 }
 
 /** Members in threads or processes of their own, and the desk at which they tell what they have. */
@@ -61,40 +49,9 @@ export class Crew {
       desk: this.desk.handle,
       id,
     };
-    const hand = mode === 'threads' ? await this.thread(id, setup) : await this.process(id, setup);
+    const hand = await startHand(MEMBER, mode, id, setup);
     this.hands.push(hand);
     return hand;
-  }
-
-  private thread(id: number, setup: object): Promise<Hand> {
-    const worker = new Worker(MEMBER, { workerData: setup });
-    const ended = new Promise<string>((done) =>
-      worker.once('exit', (code) => done(code === 1 ? 'terminated' : 'ended')),
-    );
-    return new Promise((done, fail) => {
-      worker.once('error', fail);
-      worker.once('message', () => {
-        const kill = (): Promise<string> => worker.terminate().then(() => ended);
-        done({ id, pid: undefined, kill, stop: () => {}, ended });
-      });
-    });
-  }
-
-  private process(id: number, setup: object): Promise<Hand> {
-    const child: ChildProcess = fork(MEMBER, { env: { ...process.env, MEMBER_SETUP: JSON.stringify(setup) } });
-    const ended = new Promise<string>((done) =>
-      child.once('exit', (code, signal) => done(signal ?? (code === 0 ? 'ended' : `exit ${code}`))),
-    );
-    return new Promise((done, fail) => {
-      void ended.then((how) => fail(new Error(how)));
-      child.once('message', () => {
-        const kill = (): Promise<string> => {
-          child.kill('SIGKILL');
-          return ended;
-        };
-        done({ id, pid: child.pid, kill, stop: () => child.kill('SIGSTOP'), ended });
-      });
-    });
   }
 
   /** Kills one; what it had is taken off the total before anybody can be charged with it. */

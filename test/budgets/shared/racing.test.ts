@@ -1,5 +1,6 @@
 import { SharedBudget } from '../../../lib/budgets';
-import { Crew, type CrewOptions, type Mode } from './crew';
+import type { Mode } from '../../support/hands';
+import { Crew, type CrewOptions } from './crew';
 import { checkTeam } from './support';
 
 // Threads and processes of the built package, against a budget of this one. Each tells what it has; nobody may ever see

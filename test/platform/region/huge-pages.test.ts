@@ -1,64 +1,11 @@
-import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { memory, Region } from '../../../lib/platform';
+import { freePoolPages, poolPages, withHugePool } from '../../support/huge-pool';
 import { codeOf, MIB, PAGE, smapsAt, thrown, withHolder } from './support';
 
-// Pages of the kernel's real pool. Needs the right to enlarge it; the former size is put back whatever happens.
+const free = freePoolPages;
 
-const POOL = '/proc/sys/vm/nr_hugepages';
-const WANTED = 8;
-const readNumber = (file: string): number => Number(readFileSync(file, 'latin1').trim());
-const free = (): number => readNumber('/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages');
-
-const LOCK = join(tmpdir(), 'nebula-memory-huge-pool.lock');
-
-/** The pool belongs to the machine: another run of this file, in another checkout, waits for its turn. */
-function lockPool(): void {
-  for (let tries = 0; tries < 1000; tries += 1) {
-    try {
-      writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    try {
-      process.kill(readNumber(LOCK), 0);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') rmSync(LOCK, { force: true }); // its owner is gone
-    }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-  }
-  throw new Error(`${LOCK} is held by another run`);
-}
-
-let before = 0;
-let obstacle = '';
-try {
-  accessSync(POOL, constants.W_OK);
-} catch (error) {
-  obstacle = `the pool of huge pages cannot be changed here: ${(error as Error).message}`;
-}
-if (obstacle !== '') console.warn(`skipped: ${obstacle}`);
-else {
-  beforeAll(() => {
-    lockPool();
-    before = readNumber(POOL);
-  });
-  afterAll(() => {
-    writeFileSync(POOL, `${before}\n`);
-    rmSync(LOCK, { force: true });
-  });
-}
-const withPool = obstacle === '' ? describe : describe.skip;
-
-withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
-  beforeAll(() => {
-    writeFileSync(POOL, `${before + WANTED}\n`);
-    if (free() < WANTED) throw new Error(`the kernel found no ${WANTED} free huge pages`);
-  });
-  afterAll(() => writeFileSync(POOL, `${before}\n`));
-
+withHugePool('with 8 pages of 2 MiB in the pool', 8, () => {
   it('maps them, and the kernel says so', () => {
     const unused = free();
     const { region, describe: look } = withHolder(() => Region.map('8MiB', { pages: '2MiB', strict: true }));
@@ -113,7 +60,7 @@ withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
 
   it('asked for more than there are says how many are missing, and takes none', () => {
     const unused = free();
-    const total = readNumber(POOL);
+    const total = poolPages();
     const pages = unused + 5;
     const error = thrown(() => Region.map(pages * 2 * MIB, { pages: '2MiB', strict: true }));
     expect(error.code).toBe('ERR_MEMORY_HUGE_PAGES_UNAVAILABLE');
@@ -144,14 +91,11 @@ withPool(`with ${WANTED} pages of 2 MiB in the pool`, () => {
 
   it('a populated pool is what memory.hugePages() tells', () => {
     const pool = memory.hugePages().pools.find(({ pageBytes }) => pageBytes === 2 * MIB);
-    expect([pool?.total, pool?.free]).toEqual([readNumber(POOL), free()]);
+    expect([pool?.total, pool?.free]).toEqual([poolPages(), free()]);
   });
 });
 
-withPool('with an empty pool', () => {
-  beforeAll(() => writeFileSync(POOL, '0\n'));
-  afterAll(() => writeFileSync(POOL, `${before}\n`));
-
+withHugePool('with an empty pool', 0, () => {
   it('says why, and the command is the one that helps', () => {
     {
       using region = Region.map('4MiB', { pages: '2MiB', populate: true });

@@ -1,23 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { Region } from '../../../lib/platform';
 import type { Channel } from '../../../lib/pools';
 import type { ChannelMessage } from '../../../lib/pools/channel/message';
+import { type Hand, type Mode, startHand } from '../../support/hands';
 
 const MEMBER = join(__dirname, 'member.cjs');
 const STOP = 0;
 const MARKED = 1;
 const BAD = 2;
-
-export type Mode = 'threads' | 'processes';
-
-export interface Hand {
-  readonly id: number;
-  /** Ends it whatever it does; resolves with the signal that ended it, 'terminated' for a worker. */
-  kill(): Promise<string>;
-  readonly ended: Promise<string>;
-}
 
 export interface MemberOptions {
   readonly role: 'send' | 'receive';
@@ -59,37 +49,9 @@ export class Crew {
       desk: this.desk.handle,
       library: process.env['NEBULA_TEST_LIBRARY'],
     };
-    const hand = mode === 'threads' ? await this.thread(id, setup) : await this.process(id, setup);
+    const hand = await startHand(MEMBER, mode, id, setup);
     this.hands.push(hand);
     return hand;
-  }
-
-  private thread(id: number, setup: object): Promise<Hand> {
-    const worker = new Worker(MEMBER, { workerData: setup });
-    const ended = new Promise<string>((done) =>
-      worker.once('exit', (code) => done(code === 1 ? 'terminated' : 'ended')),
-    );
-    return new Promise((done, fail) => {
-      worker.once('error', fail);
-      worker.once('message', () => done({ id, kill: () => worker.terminate().then(() => ended), ended }));
-    });
-  }
-
-  private process(id: number, setup: object): Promise<Hand> {
-    const child: ChildProcess = fork(MEMBER, { env: { ...process.env, MEMBER_SETUP: JSON.stringify(setup) } });
-    const ended = new Promise<string>((done) =>
-      child.once('exit', (code, signal) => done(signal ?? (code === 0 ? 'ended' : `exit ${code}`))),
-    );
-    return new Promise((done, fail) => {
-      void ended.then((how) => fail(new Error(how)));
-      child.once('message', () => {
-        const kill = (): Promise<string> => {
-          child.kill('SIGKILL');
-          return ended;
-        };
-        done({ id, kill, ended });
-      });
-    });
   }
 
   /** Marks a message that came here. @returns its sender and number */

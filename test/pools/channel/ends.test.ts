@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { SharedBlockAllocator } from '../../../lib/allocators';
 import { Channel } from '../../../lib/pools';
-import { Crew, type Mode } from './crew';
+import type { Mode } from '../../support/hands';
+import { Crew } from './crew';
 import { codeOf, failureOf } from './support';
 
 // What the living are told when the other side dies.
@@ -111,7 +112,7 @@ test.each([
   ['in its hands', 0],
   ['in the channel', 1],
 ])('the blocks of leases that a killed process had %s come back or stay where they belong', (what, left) => {
-  const text = execFileSync(process.execPath, [LEASER, LIBRARY, what], { encoding: 'utf8', timeout: 30_000 });
+  const text = execFileSync(process.execPath, [LEASER, LIBRARY, what], { encoding: 'utf8', timeout: 90_000 });
   expect(JSON.parse(text)).toEqual({ signal: 'SIGKILL', held: left, again: left });
 });
 
@@ -119,7 +120,7 @@ describe('the exit of a process', () => {
   const run = (script: string): string =>
     execFileSync(process.execPath, ['-e', `const { Channel } = require(${JSON.stringify(LIBRARY)});${script}`], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
     });
 
   test('is not held up by who waits without a deadline', () => {

@@ -1,5 +1,6 @@
 import { Channel } from '../../../lib/pools';
-import { Crew, type Mode } from './crew';
+import type { Mode } from '../../support/hands';
+import { Crew } from './crew';
 
 // Threads and processes of the built package on a channel of this one. Every message says who sent it and which one it is,
 // with bytes and a sum that follow from both; all of them are marked where they come.
