@@ -20,6 +20,7 @@ function codeBelow(folder) {
 const files = FOLDERS.flatMap(codeBelow);
 if (!findTool('clang-format')) {
   console.log('clang-format is not installed (Debian package clang-format): native code was not checked');
+  if (process.env.CI !== undefined) process.exitCode = 1;
 } else if (files.length > 0) {
   run('clang-format', [...(process.argv.includes('--check') ? ['--dry-run', '-Werror'] : ['-i']), ...files]);
 }

@@ -48,6 +48,15 @@ describe('this machine', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
+  test('a probe where the native part does not load shows what it can, says why, and does not end with 0', () => {
+    for (const args of [['probe'], ['probe', '--json']]) {
+      const { status, stdout, stderr } = cli(args, { NEBULA_MEMORY_BINDING: '/nowhere.node' });
+      expect([status, stdout.length > 500]).toEqual([4, true]);
+      expect(stderr).toContain('/nowhere.node');
+      expect(stderr).toContain('NEBULA_MEMORY_BINDING');
+    }
+  });
+
   test.each(SECTIONS.map(({ name }) => name))('probe %s has text and JSON that matches the schema', (name) => {
     const text = cli(['probe', name]);
     const json = cli(['probe', name, '--json']);
@@ -132,7 +141,7 @@ describe('streams and exit codes', () => {
   test('a native part that does not load is told, and the rest is shown', () => {
     const broken = { NEBULA_MEMORY_BINDING: join(folder, 'missing.node') };
     const summary = cli(['probe'], broken);
-    expect(summary).toMatchObject({ status: 0, stdout: expect.stringContaining('capabilities') });
+    expect(summary).toMatchObject({ status: 4, stdout: expect.stringContaining('capabilities') });
     expect(cli(['probe', 'capabilities'], broken)).toMatchObject({
       status: 4,
       stderr: expect.stringContaining('missing.node'),

@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   findPackageRoot,
   type LoadSurroundings,
   loadFirst,
   nativeCandidates,
+  needWhole,
   requireNodeApi,
 } from '../../lib/platform/native/load';
 
@@ -97,6 +107,37 @@ describe('when it cannot be loaded', () => {
   });
 });
 
+describe('a file of prebuilds/', () => {
+  let root = '';
+  let file = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'nebula-whole-'));
+    file = join(root, 'prebuilds', 'x', 'a.node');
+    mkdirSync(join(root, 'prebuilds', 'x'), { recursive: true });
+    writeFileSync(file, '12345');
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+  const list = (text: string) => writeFileSync(join(root, 'prebuilds', 'manifest.json'), text);
+
+  test('is refused when it has not the length that the list says', () => {
+    list(JSON.stringify({ targets: { other: { file: 'y/a.node', bytes: 1 }, x: { file: 'x/a.node', bytes: 6 } } }));
+    expect(() => needWhole(file, root)).toThrow('5 bytes instead of 6: install nebula-memory again');
+    list(JSON.stringify({ targets: { x: { file: 'x/a.node', bytes: 5 } } }));
+    expect(() => needWhole(file, root)).not.toThrow();
+  });
+
+  test.each(['', '{}', '{"targets":null}', '{"targets":{"x":{}}}'])('passes with the list %j', (text) => {
+    list(text);
+    expect(() => needWhole(file, root)).not.toThrow();
+  });
+
+  test('and what lies elsewhere pass without a list', () => {
+    expect(() => needWhole(file, root)).not.toThrow();
+    expect(() => needWhole('/nowhere.node', root)).not.toThrow();
+    expect(() => needWhole(file, undefined)).not.toThrow();
+  });
+});
+
 describe('the loader in a fresh process', () => {
   const load = "require('./dist/platform/native/load.js')";
 
@@ -131,6 +172,27 @@ describe('the loader in a fresh process', () => {
       writeFileSync(file, 'not a binary');
       expect(evaluate(tell(`${load}.loadNative()`), { NEBULA_MEMORY_BINDING: file })).toMatch(
         /^ERR_MEMORY_UNSUPPORTED/,
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('a prebuilt file that was cut off gives an error, not a crash', () => {
+    const { targets } = JSON.parse(readFileSync(join(ROOT, 'prebuilds', 'manifest.json'), 'utf8'));
+    const { file } = targets[`${process.platform}-${process.arch}`];
+    const folder = mkdtempSync(join(tmpdir(), 'nebula-cut-'));
+    try {
+      mkdirSync(dirname(join(folder, 'prebuilds', file)), { recursive: true });
+      cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+      for (const name of ['package.json', 'prebuilds/manifest.json', `prebuilds/${file}`]) {
+        copyFileSync(join(ROOT, name), join(folder, name));
+      }
+      const library = JSON.stringify(join(folder, 'dist'));
+      expect(evaluate(tell(`require(${library}).Region.map(10)`))).toBe('loaded');
+      truncateSync(join(folder, 'prebuilds', file), 60_000);
+      expect(evaluate(tell(`require(${library}).Region.map(10)`))).toMatch(
+        /^ERR_MEMORY_UNSUPPORTED .*\n.*install nebula-memory again/,
       );
     } finally {
       rmSync(folder, { recursive: true });

@@ -66,5 +66,9 @@ export function probe(args: Arguments, around: Surroundings): number {
     throw new UnsupportedError(`${NEEDED[needed]} cannot be told: ${reason}`, fix ?? '');
   }
   if (!args.json) around.stdout.write(load()(data, viewOf(args, around)));
+  // A machine on which the native part does not load is not one on which all is well.
+  const failure = args.sysroot === null ? data.degraded.find(({ field }) => field === 'capabilities') : undefined;
+  if (failure !== undefined)
+    throw new UnsupportedError(`${NEEDED.capabilities} cannot be told: ${failure.reason}`, failure.fix ?? '');
   return 0;
 }

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { memoryError } from '../../core';
 
 // The only place that loads the .node file. Nothing is loaded until the first call that needs it.
@@ -54,8 +54,39 @@ export function loadNative(): unknown {
   }
   requireNodeApi(process.versions['napi']);
   const explicit = chosen ?? process.env['NEBULA_MEMORY_BINDING'];
-  loaded = loadFirst(explicit ? [resolve(explicit)] : nativeCandidates(surroundings()), require);
+  const here = surroundings();
+  const load = (file: string): unknown => {
+    needWhole(file, here.root);
+    return require(file);
+  };
+  loaded = loadFirst(explicit ? [resolve(explicit)] : nativeCandidates(here), load);
   return loaded;
+}
+
+/**
+ * Refuses a prebuilt file that an installation or a copy has cut off: the loader maps what the file's header promises, and
+ * touching what is not there ends the process with SIGBUS. Files that are not of the package are not looked at.
+ */
+export function needWhole(file: string, root: string | undefined): void {
+  if (root === undefined) return;
+  const folder = join(root, 'prebuilds');
+  const name = relative(folder, file).split(sep).join('/');
+  if (name.startsWith('..')) return;
+  const wanted = bytesInManifest(join(folder, 'manifest.json'), name);
+  const bytes = statSync(file).size;
+  if (wanted === undefined || bytes === wanted) return;
+  throw new Error(`the file has ${bytes} bytes instead of ${wanted}: install ${PACKAGE} again`);
+}
+
+function bytesInManifest(manifest: string, name: string): number | undefined {
+  try {
+    const { targets } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+      targets: Record<string, { readonly file?: string; readonly bytes?: number }>;
+    };
+    return Object.values(targets).find(({ file }) => file === name)?.bytes;
+  } catch {
+    return undefined; // no list to compare with
+  }
 }
 
 /** Throws where the addon cannot run at all; loading it there would end the process. */

@@ -6,6 +6,8 @@ const FOLDER = join(__dirname, '..', 'goldens');
 /** Compares with test/cli/goldens/NAME.txt; UPDATE_GOLDENS=1 writes it anew, to be read in the diff. */
 export function expectGolden(name: string, text: string): void {
   const file = join(FOLDER, `${name}.txt`);
-  if (process.env['UPDATE_GOLDENS'] === '1') writeFileSync(file, text);
+  const updates = process.env['UPDATE_GOLDENS'] === '1';
+  if (updates && process.env['CI'] !== undefined) throw new Error('UPDATE_GOLDENS: goldens are not written in CI');
+  if (updates) writeFileSync(file, text);
   expect(text).toBe(readFileSync(file, 'utf8'));
 }

@@ -45,6 +45,13 @@ export default [
         ]),
       ],
       ['map 2MiB strict', { code: HUGE, errno: 'ENOMEM' }],
+    ],
+  ),
+  // Where the pool is empty the kernel itself says so before the mapping that is made to fail here.
+  group(
+    'hugetlb: the pool lacks shared pages',
+    [`mmap,${mmap.huge}:ENOMEM`],
+    [
       ['shared 2MiB', fell([['2MiB pages', HUGE, 'ENOMEM']], { pages: 'base' })],
       ['shared 2MiB strict', { code: HUGE, errno: 'ENOMEM' }],
     ],

@@ -75,14 +75,19 @@ export function judge(machine, status, text) {
   let passed = 0;
   let file = 'setup';
   const ended = new Set();
+  const counted = new Set();
   for (const line of text.split('\n')) {
     const [, kind, name = ''] = /^(ok|not ok|# start|# end) (.*)$/.exec(line) ?? [];
     if (kind === '# start') file = name;
     else if (kind === '# end') ended.add(name);
-    else if (kind === 'ok') passed += 1;
+    else if (kind === 'ok' || kind === 'not ok') counted.add(file);
+    if (kind === 'ok') passed += 1;
     else if (kind === 'not ok') failures.push(`${file}: ${name}`);
   }
-  for (const test of machine.tests) if (!ended.has(test)) failures.push(`${test}: did not run to its end`);
+  for (const test of machine.tests) {
+    if (!ended.has(test)) failures.push(`${test}: did not run to its end`);
+    else if (!counted.has(test)) failures.push(`${test}: has no test`);
+  }
   if (status !== 0 && failures.length === 0) failures.push(`the machine ended with ${status}`);
   if (status === 0 && passed === 0) failures.push('no test ran');
   return { passed, failures };
