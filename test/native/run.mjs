@@ -3,10 +3,11 @@
 // where that is allowed; a lane whose tool is missing all the same is skipped with a word, and fails with --require or
 // in CI. --only runs the lanes whose name contains the word, --seconds sets how long each fuzzer runs (10).
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../native/scripts/sources.mjs';
 import { findTool } from '../../native/scripts/tools.mjs';
+import { failuresOf } from '../support/failures.mjs';
 import { build, buildAddon, findClang, programs, variants } from './sanitizers.mjs';
 import { FILES_LEFT_OUT, TESTS_LEFT_OUT } from './subset.mjs';
 
@@ -18,6 +19,14 @@ const fuzzSeconds = Number(optionOf('--seconds') ?? 10);
 
 class Missing extends Error {}
 
+class ProgramFailed extends Error {
+  constructor(message, output) {
+    super(`${message}\n${output.slice(-6000)}`);
+    this.ending = message;
+    this.end = output.slice(-2000);
+  }
+}
+
 /** Runs a program of tests; rejects with the end of its output unless it ends with 0. */
 function runProgram(command, args, { env = {}, timeout = 600_000 } = {}) {
   const stdio = ['ignore', 'pipe', 'pipe'];
@@ -28,7 +37,7 @@ function runProgram(command, args, { env = {}, timeout = 600_000 } = {}) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve(output);
-      else reject(new Error(`${command} ended with ${signal ?? `code ${code}`}\n${output.slice(-6000)}`));
+      else reject(new ProgramFailed(`${command} ended with ${signal ?? `code ${code}`}`, output));
     });
   });
 }
@@ -101,7 +110,8 @@ async function addon() {
   const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
   const tests = `--testNamePattern=^(?!(${TESTS_LEFT_OUT.map(({ test }) => escaped(test)).join('|')})$)`;
   const files = FILES_LEFT_OUT.map((left) => `--testPathIgnorePatterns=/${escaped(left.file)}`);
-  await runProgram(
+  rmSync(report, { force: true });
+  const running = runProgram(
     process.execPath,
     ['--expose-gc', jest, '--silent', '--json', `--outputFile=${report}`, tests, ...files],
     {
@@ -112,8 +122,13 @@ async function addon() {
         ASAN_OPTIONS: ASAN_IN_NODE,
         UBSAN_OPTIONS: SANITIZER_ENV.UBSAN_OPTIONS,
       },
+      timeout: 1_100_000,
     },
   );
+  await running.catch((error) => {
+    if (!(error instanceof ProgramFailed) || !existsSync(report)) throw error;
+    throw new Error([error.ending, ...failuresOf(JSON.parse(readFileSync(report, 'utf8'))), error.end].join('\n'));
+  });
   const results = JSON.parse(readFileSync(report, 'utf8'));
   if (results.numPassedTests < 500) throw new Error(`only ${results.numPassedTests} tests`);
   return { passed: results.numPassedTests, note: `${results.numPassedTests} tests in Node` };
