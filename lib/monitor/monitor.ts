@@ -60,6 +60,10 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
   private readonly dwell: LevelDwell;
   private readonly slots = new Set<SourceSlot>();
   private timer: unknown = null;
+  /** Counts the times that it was armed and disarmed: a timer of before does nothing. */
+  private armings = 0;
+  /** Why no timer is pending, where timers failed. */
+  private unarmed: { readonly error: unknown } | null = null;
   private dueMs = Number.POSITIVE_INFINITY;
   private lastTickMs = Number.NEGATIVE_INFINITY;
   private sinceMs: number | null = null;
@@ -78,7 +82,7 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     super();
     const checked = checkMonitorOptions('MemoryMonitor', options);
     this.settings = checked.settings;
-    this.clock = new SteadyClock(checked.clock);
+    this.clock = new SteadyClock(checked.clock, (error) => this.fail('clock', error));
     this.timers = checked.timers;
     this.log = new Journal(checked.journalEntries);
     this.dwell = new LevelDwell(checked.settings.dwellMs);
@@ -108,7 +112,11 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     });
   }
 
-  /** Begins; a second call does nothing. Reads all sources before it returns. @throws ERR_MEMORY_CLOSED */
+  /**
+   * Begins; a second call does nothing. Reads all sources before it returns.
+   *
+   * @throws ERR_MEMORY_CLOSED, and what the timers throw: it is stopped then
+   */
   start(): this {
     if (this.closed) throw memoryError('ERR_MEMORY_CLOSED', 'MemoryMonitor.start: the monitor was disposed');
     if (this.running) return this;
@@ -121,8 +129,17 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
     this.settle();
     // From inside a round that stop() has ended: the next one comes soon.
     this.woken = this.ticking;
+    this.unarmed = null;
     this.tick();
+    this.needTimer();
     return this;
+  }
+
+  private needTimer(): void {
+    const { unarmed } = this;
+    if (unarmed === null || !this.running) return;
+    this.stop();
+    throw unarmed.error;
   }
 
   /** Ends; the level falls to none and nothing is denied any more. A second call does nothing. start() begins again. */
@@ -324,19 +341,37 @@ export class MemoryMonitor extends EventEmitter<MonitorEvents> implements Pressu
   }
 
   private arm(delayMs: number): void {
+    const arming = this.armings + 1;
     this.disarm();
-    this.dueMs = this.clock.nowMs() + delayMs;
-    this.timer = this.timers.start(() => {
-      this.timer = null;
-      this.dueMs = Number.POSITIVE_INFINITY;
-      if (this.running) this.tick();
-    }, delayMs);
+    const dueMs = this.clock.nowMs() + delayMs;
+    if (arming !== this.armings || !this.running) return; // by who was told of a failure
+    this.dueMs = dueMs;
+    try {
+      this.timer = this.timers.start(() => {
+        if (arming !== this.armings) return; // could not be stopped
+        this.timer = null;
+        this.dueMs = Number.POSITIVE_INFINITY;
+        if (this.running) this.tick();
+      }, delayMs);
+      this.unarmed = null;
+    } catch (error) {
+      this.dueMs = Number.POSITIVE_INFINITY; // whatever wakes it tries again
+      this.unarmed = { error };
+      this.fail('timer', error);
+    }
   }
 
   private disarm(): void {
-    if (this.timer !== null) this.timers.stop(this.timer);
+    const { timer } = this;
     this.timer = null;
+    this.armings += 1;
     this.dueMs = Number.POSITIVE_INFINITY;
+    if (timer === null) return;
+    try {
+      this.timers.stop(timer);
+    } catch (error) {
+      this.fail('timer', error);
+    }
   }
 
   /** As emit(), but what a listener throws, or its promise, stays here. */

@@ -1,6 +1,15 @@
 import { formatBytes, type MemoryError, memoryError, type Timers } from '../core';
 import { type HolderStats, holdersText } from './holders';
 
+/** Stops a timer; one that cannot be stopped comes to a call that does nothing. Never throws. */
+export function stopTimer(timers: Timers, timer: unknown): void {
+  try {
+    timers.stop(timer);
+  } catch {
+    // an end goes on
+  }
+}
+
 /** Waits until nothing is held, or a deadline. Internal. */
 export class Draining {
   private readonly countLive: () => number;
@@ -27,7 +36,7 @@ export class Draining {
     for (const done of [...this.waiting]) done();
   }
 
-  /** True when nothing is held, false when the deadline came first. Null waits without end. */
+  /** True when nothing is held, false when the deadline came first. Null waits without end. @throws what the timers throw */
   wait(timers: Timers, deadlineMs: number | null): Promise<boolean> {
     this.recount();
     if (this.left <= 0) return Promise.resolve(true);
@@ -36,17 +45,17 @@ export class Draining {
       let timer: unknown = null;
       const end = (empty: boolean): void => {
         this.waiting.delete(done);
-        if (timer !== null) timers.stop(timer);
+        if (timer !== null) stopTimer(timers, timer);
         resolve(empty);
       };
       const done = (): void => end(true);
-      this.waiting.add(done);
       if (deadlineMs !== null) {
         timer = timers.start(() => {
           timer = null;
           end(false);
         }, deadlineMs);
       }
+      this.waiting.add(done);
     });
   }
 }

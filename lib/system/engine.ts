@@ -47,6 +47,10 @@ export class Engine {
   onFree: (() => void) | null = null;
   private backOff = 0;
   private skips = 0;
+  /** What targets still offered after the round that did not help. */
+  private leftBytes = 0;
+  /** What the block takes that a request with `paid` bytes was refused for once it was there; set to 0 by who wants to know. */
+  wantedBytes = 0;
   /** Requests refused for their priority or size under pressure. */
   shed = 0;
 
@@ -153,8 +157,12 @@ export class Engine {
     const charge = TABLE[(byteLength + 15) >> 4] as number;
     if (!budget.tryReserve(charge)) return -1;
     space.charged(charge);
-    const handle = space.takeSmall(byteLength); // never throws: what might is no part of it
-    if (handle === -1) space.giveBack(charge);
+    let handle = -1;
+    try {
+      handle = space.takeSmall(byteLength);
+    } finally {
+      if (handle === -1) space.giveBack(charge);
+    }
     return handle;
   }
 
@@ -180,6 +188,7 @@ export class Engine {
       if (!this.plain) this.told('onAllocation', space, result, byteLength);
       return result;
     }
+    if (paid > 0 && this.wantedBytes > 0) return result; // it waits for the rest as well
     const tenant = space.name === '' ? null : space.name;
     this.hooks.emit({ kind: 'refusal', byteLength, tenant, error: result });
     this.hooks.log('debug', { byteLength, tenant, code: result.code }, 'a request was refused');
@@ -220,7 +229,7 @@ export class Engine {
     try {
       result = space.take(byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
       if (result === -1) result = this.takeAfterReclaim(space, byteLength, Math.max(alignment, BLOCK_ALIGNMENT));
-      if (result !== -1 && space.budget !== null) result = this.settle(space, result, byteLength, charge);
+      if (result !== -1 && space.budget !== null) result = this.settle(space, result, byteLength, charge, paid > 0);
     } catch (error) {
       result = -1;
       throw error;
@@ -238,7 +247,13 @@ export class Engine {
 
   // Once a block is there it is known what it took: more than its size says where it is aligned to more than 16 bytes, and in
   // tiers of fixed blocks, of larger pages or with adaptors. That is what it is charged.
-  private settle(space: Space, handle: number, byteLength: number, charge: number): number | MemoryError {
+  private settle(
+    space: Space,
+    handle: number,
+    byteLength: number,
+    charge: number,
+    waits: boolean,
+  ): number | MemoryError {
     const { took } = space;
     const usual = chargeOf(byteLength);
     const whole = Math.max(usual, took);
@@ -251,7 +266,10 @@ export class Engine {
       } finally {
         if (!reserved) this.takeBack(handle, byteLength);
       }
-      if (refused !== null) return refused;
+      if (refused !== null) {
+        if (waits) this.wantedBytes = whole;
+        return refused;
+      }
     } else if (whole < charge) {
       space.giveBack(charge - whole);
     }
@@ -273,9 +291,9 @@ export class Engine {
     if (tier.watchesFrees) this.tidy(tier, owner);
   }
 
-  // Where that does not help, the next ones fail without it: 1, 3, 7 and so on up to 1023 of them.
+  // Where that does not help, the next ones fail without it: 1, 3, 7 and so on up to 1023 of them, or until targets offer more.
   private takeAfterReclaim(space: Space, byteLength: number, alignment: number): number {
-    if (this.skips > 0) {
+    if (this.skips > 0 && this.reclaimer.offeredBytes() <= this.leftBytes) {
       this.skips -= 1;
       return -1;
     }
@@ -283,6 +301,7 @@ export class Engine {
     const handle = freed > 0 ? space.take(byteLength, alignment) : -1;
     this.backOff = handle === -1 ? Math.min(1023, this.backOff * 2 + 1) : 0;
     this.skips = this.backOff;
+    if (handle === -1) this.leftBytes = this.reclaimer.offeredBytes();
     return handle;
   }
 

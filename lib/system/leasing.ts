@@ -1,8 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { checkBlockAlignment } from '../allocators';
-import type { Reservation } from '../budgets';
 import {
-  type BudgetLike,
   type ByteSize,
   checkFunction,
   checkOptions,
@@ -12,11 +10,13 @@ import {
   describe,
   memoryError,
   parseBytes,
+  systemClock,
 } from '../core';
 import type { Engine } from './engine';
 import { checkPriority, type Priority } from './gate';
 import { Holders } from './holders';
 import { MemoryLease } from './lease';
+import { type BudgetWait, leftOf, type WaitingBudget } from './tenants/both-budgets';
 import { type RequestOptions, Tenant } from './tenants/tenant';
 import { chargeBefore } from './tiers/charge';
 import type { Space } from './tiers/space';
@@ -41,14 +41,6 @@ export interface SystemAcquireOptions extends RequestOptions {
   readonly deadlineMs?: Duration;
   readonly signal?: AbortSignal;
 }
-
-/** A budget that lets one wait. */
-type WaitingBudget = BudgetLike & {
-  acquire(
-    bytes: number,
-    options: { readonly deadlineMs?: Duration; readonly signal?: AbortSignal; readonly priority: number },
-  ): Promise<Reservation>;
-};
 
 const REQUEST_KEYS = ['priority', 'alignment', 'name'] as const;
 const UNNAMED = 'unnamed';
@@ -116,29 +108,54 @@ export class Leasing {
     const byteLength = parseBytes(size, `${where}: size`, { minBytes: 1, maxBytes: 2 ** 52 });
     const budget = space.budget as Partial<WaitingBudget> | null;
     const own = rest.priority === undefined ? undefined : checkPriority(`${where}: priority`, rest.priority);
-    let charge = 0;
     this.engine.ready(where);
+    const take = (charge: number): MemoryLease | Error => {
+      let lease: MemoryLease | Error | undefined;
+      try {
+        scope?.tenant?.needOpen('acquire'); // it may have closed while this waited
+        this.engine.wantedBytes = 0;
+        lease = this.lease(where, space, byteLength, rest, charge);
+        return lease;
+      } finally {
+        if (!(lease instanceof MemoryLease)) space.giveBack(charge);
+      }
+    };
+    const alignment = rest.alignment ?? BLOCK_ALIGNMENT;
+    let lease: MemoryLease | Error;
     if (typeof budget?.acquire === 'function') {
-      const priority = own ?? scope?.priority ?? space.priority;
-      const waits = {
-        ...(deadlineMs === undefined ? {} : { deadlineMs }),
-        ...(signal === undefined ? {} : { signal }),
-      };
-      const alignment = rest.alignment ?? BLOCK_ALIGNMENT;
       checkBlockAlignment(where, alignment);
-      const reservation = await budget.acquire(chargeBefore(byteLength, alignment), { ...waits, priority });
-      charge = reservation.claim();
-      space.charged(charge);
-    }
-    let lease: MemoryLease | Error | undefined;
-    try {
-      scope?.tenant?.needOpen('acquire'); // it may have closed while this waited
-      lease = this.lease(where, space, byteLength, rest, charge);
-    } finally {
-      if (!(lease instanceof MemoryLease)) space.giveBack(charge);
+      const priority = own ?? scope?.priority ?? space.priority;
+      const waits = { priority, ...(signal === undefined ? {} : { signal }) };
+      const bytes = chargeBefore(byteLength, alignment);
+      lease = await this.takeInTurn(space, budget as WaitingBudget, bytes, { deadlineMs, waits }, take);
+    } else {
+      lease = take(0);
     }
     if (lease instanceof Error) throw lease;
     return lease;
+  }
+
+  /** Waits for the bytes; where the block then turns out to take more, for those that it takes. */
+  private async takeInTurn(
+    space: Space,
+    budget: WaitingBudget,
+    firstBytes: number,
+    { deadlineMs, waits }: { readonly deadlineMs: Duration | undefined; readonly waits: BudgetWait },
+    take: (charge: number) => MemoryLease | Error,
+  ): Promise<MemoryLease | Error> {
+    const sinceMs = systemClock.nowMs();
+    let left = deadlineMs;
+    for (let bytes = firstBytes; ; ) {
+      const reservation = await budget.acquire(bytes, left === undefined ? waits : { ...waits, deadlineMs: left });
+      const charge = reservation.claim();
+      space.charged(charge);
+      const lease = take(charge);
+      const { wantedBytes } = this.engine;
+      if (!(lease instanceof Error) || wantedBytes <= charge) return lease;
+      space.refusals -= 1; // that was none: it waits on, and holds nothing meanwhile
+      bytes = wantedBytes;
+      left = leftOf(deadlineMs, sinceMs);
+    }
   }
 
   run<T>(tenants: ReadonlyMap<string, Tenant>, context: MemoryContext, work: () => T): T {

@@ -1,6 +1,7 @@
 import { checkBoolean, checkOptions, type Duration, memoryError, parseDuration, type Timers } from '../core';
-import { Draining, stillHeld } from './draining';
+import { Draining, stillHeld, stopTimer } from './draining';
 import type { Engine } from './engine';
+import { wordsOf } from './extensions/hooks';
 import type { HolderStats } from './holders';
 
 export interface ShutdownOptions {
@@ -113,14 +114,21 @@ export class Life {
   private async settlePlugins(): Promise<void> {
     const { hooks } = this.engine;
     let timer: unknown = null;
+    let done = false;
     const late = new Promise<void>((resolve) => {
-      timer = this.timers.start(() => {
-        hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
-        resolve();
-      }, HOOK_DEADLINE_MS);
+      try {
+        timer = this.timers.start(() => {
+          if (done) return;
+          hooks.log('warn', { afterMs: HOOK_DEADLINE_MS }, 'a plugin did not shut down in time');
+          resolve();
+        }, HOOK_DEADLINE_MS);
+      } catch (error) {
+        hooks.log('warn', { error: wordsOf(error) }, 'plugins are waited for without a deadline');
+      }
     });
     await Promise.race([hooks.settle('onShutdown'), late]);
-    this.timers.stop(timer);
+    done = true;
+    if (timer !== null) stopTimer(this.timers, timer);
   }
 
   dispose(): void {

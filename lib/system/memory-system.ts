@@ -16,7 +16,11 @@ import { readSnapshot, type SystemSnapshot, snapshotOf } from './snapshot';
 import { type RequestOptions, Tenant, type TenantHost, type TenantOptions } from './tenants/tenant';
 import { tierPlans } from './tiers/plans';
 import { Space } from './tiers/space';
+import { sumOfAll } from './tiers/tier';
 import { Wiring } from './wiring';
+
+/** Its allocators are registered as `name/system` and the like, which may have 200 characters. */
+const LONGEST_TENANT_NAME = 192;
 
 /**
  * The memory of a service in one object: requests of any size go to the allocator that fits them, after the budget was
@@ -43,6 +47,8 @@ export class MemorySystem implements MemoryUsage, Disposable {
   private readonly life: Life;
   private readonly byName = new Map<string, Tenant>();
   private failuresSeen = 0;
+  /** Counts of tenants that were closed: the system's own go on. */
+  private readonly departed = { refusals: 0, failures: 0 };
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE; maps nothing yet */
   constructor(options?: SystemOptions) {
@@ -64,12 +70,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
       factory: this.factory,
       lease: (where, space, size, given) => this.leasing.lease(where, space, size, given),
       runIn: (tenant, work) => this.run({ tenant }, work),
-      forget: (tenant) => {
-        this.engine.removeSpace(tenant.space);
-        this.byName.delete(tenant.name);
-        this.leasing.holders.drop(tenant.name);
-        this.life.recount();
-      },
+      forget: (tenant) => this.forget(tenant),
     };
     this.engine.addSpace(this.space);
     for (const plugin of plan.plugins) this.hooks.add('MemorySystem: plugins', plugin);
@@ -150,13 +151,14 @@ export class MemorySystem implements MemoryUsage, Disposable {
   /**
    * Makes a tenant: a limit, a heap and regions of its own.
    *
+   * @param name 1 to 192 characters
    * @throws ERR_MEMORY_INVALID_ARGUMENT for a name that is taken, ERR_MEMORY_BUDGET_EXCEEDED for more than the system's budget has
    *   left, ERR_MEMORY_INVALID_STATE inside of a hook and once draining
    */
   tenant(name: string, options: TenantOptions): Tenant {
     const where = 'MemorySystem.tenant';
     this.hooks.needQuiet(where);
-    checkString(`${where}: name`, name, 200);
+    checkString(`${where}: name`, name, LONGEST_TENANT_NAME);
     if (this.byName.has(name)) {
       throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: there is a tenant '${name}' already`);
     }
@@ -168,6 +170,18 @@ export class MemorySystem implements MemoryUsage, Disposable {
     this.byName.set(name, tenant);
     this.engine.addSpace(tenant.space);
     return tenant;
+  }
+
+  private forget(tenant: Tenant): void {
+    const { name, space } = tenant;
+    if (this.byName.get(name) !== tenant) return; // a second close() after one that failed
+    this.engine.removeSpace(space);
+    this.byName.delete(name);
+    this.departed.refusals += space.refusals;
+    this.departed.failures += space.failures;
+    this.wiring.forget(name);
+    this.leasing.holders.drop(name);
+    this.life.recount();
   }
 
   /** A tenant by its name; undefined for none. */
@@ -192,7 +206,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
 
   // ---- extensions ------------------------------------------------------------------------------------------------
 
-  /** Adds a plugin behind those that are there; of a system that runs its onInit is called now. @throws ERR_MEMORY_INVALID_STATE */
+  /** Adds a plugin behind those that are there. @throws ERR_MEMORY_INVALID_STATE once the system was started, ERR_MEMORY_INVALID_ARGUMENT */
   use(plugin: MemoryPlugin): this {
     this.hooks.needQuiet('MemorySystem.use');
     if (this.state !== 'created') {
@@ -301,7 +315,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
   }
 
   private trimTiers(): number {
-    return this.sum((space) => space.trim());
+    return sumOfAll(this.spaces(), (space) => space.trim());
   }
 
   /** Bytes handed out by all tiers and tenants, with rounding. */
@@ -319,6 +333,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
    * also what the caches and the other reclaimables can give.
    *
    * @returns the bytes
+   * @throws ERR_MEMORY_IN_USE for a free heap that is pinned, and what a provider throws: the others have given back then
    */
   trim(options?: { readonly caches?: boolean }): number {
     this.hooks.needQuiet('MemorySystem.trim');
@@ -345,9 +360,9 @@ export class MemorySystem implements MemoryUsage, Disposable {
       chargedBytes: this.space.chargedBytes,
       owedBytes: this.sum((space) => space.owedBytes),
       liveBlocks: this.sum((space) => space.liveBlocks),
-      refusals: this.sum((space) => space.refusals),
+      refusals: this.departed.refusals + this.sum((space) => space.refusals),
       shed: this.engine.shed,
-      failures: this.sum((space) => space.failures),
+      failures: this.departed.failures + this.sum((space) => space.failures),
       holders: Object.freeze(this.leasing.holders.list()),
       ...this.hooks.stats(),
       reclaimer: this.reclaimer.stats(),

@@ -27,7 +27,7 @@ export interface SystemStats {
   /** Freed, and refused by the budget. */
   readonly owedBytes: number;
   readonly liveBlocks: number;
-  /** Refused by the budget, or under pressure; found no room in any tier. */
+  /** Refused by the budget, or under pressure; found no room in any tier. Those of tenants that were closed count on. */
   readonly refusals: number;
   readonly shed: number;
   readonly failures: number;

@@ -1,5 +1,6 @@
 import type { PressureLevel } from '../core';
 import type { Reclaimer, ReclaimingBudget } from '../manager';
+import { stopTimer } from './draining';
 import type { Engine } from './engine';
 import { wordsOf } from './extensions/hooks';
 import { MetricsPublisher } from './extensions/metrics';
@@ -35,17 +36,17 @@ export class Wiring {
     this.publisher = plan.metrics === null ? null : new MetricsPublisher(plan.metrics);
   }
 
-  /** @throws what a target, budget or monitor throws, with everything undone */
+  /** @throws what a target, budget, monitor or timer throws, with everything undone */
   connect(): void {
     try {
       this.connectTargets();
       this.connectBudget();
       this.connectMonitor();
+      this.arm();
     } catch (error) {
       this.disconnect();
       throw error;
     }
-    this.arm();
   }
 
   private connectTargets(): void {
@@ -90,29 +91,43 @@ export class Wiring {
   private arm(): void {
     const { metricsIntervalMs, timers } = this.plan;
     if (this.publisher === null || metricsIntervalMs === 0) return;
-    this.timer = timers.start(() => {
+    const timer = timers.start(() => {
+      if (this.timer !== timer) return; // could not be stopped
       this.timer = null;
       this.publish();
-      this.arm();
+      try {
+        this.arm();
+      } catch (error) {
+        this.engine.hooks.log('warn', { error: wordsOf(error) }, 'metrics are published no more at their interval');
+      }
     }, metricsIntervalMs);
+    this.timer = timer;
   }
 
   /** Hands the statistics to the metrics sink. False without one, or when it threw. */
   publish(): boolean {
     if (this.publisher === null) return false;
+    const failed = (error: unknown): void =>
+      this.engine.hooks.log('warn', { error: wordsOf(error) }, 'metrics could not be published');
     try {
-      this.publisher.publish(this.stats());
+      this.publisher.publish(this.stats(), failed);
       return true;
     } catch (error) {
-      this.engine.hooks.log('warn', { error: wordsOf(error) }, 'metrics could not be published');
+      failed(error);
       return false;
     }
   }
 
+  /** A tenant was closed: nothing of it is kept for the metrics. */
+  forget(tenant: string): void {
+    this.publisher?.forget(tenant);
+  }
+
   /** May be called again. */
   disconnect(): void {
-    if (this.timer !== null) this.plan.timers.stop(this.timer);
+    const { timer } = this;
     this.timer = null;
+    if (timer !== null) stopTimer(this.plan.timers, timer);
     for (const step of this.undo.splice(0).reverse()) {
       try {
         step();

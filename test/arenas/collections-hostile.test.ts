@@ -233,3 +233,29 @@ const canTransfer = 'transfer' in ArrayBuffer.prototype;
   expect(codeOf(() => vec.get(0.5))).toBe('ERR_MEMORY_OUT_OF_RANGE');
   expect([vec.get(0), vec.get(101)]).toEqual([5, 99]);
 });
+
+test.each([-3, 2 ** 31, 0, 1.5, 'a'])('a typed array with a length of its own (%p) is as long as it is', (length) => {
+  using arena = new Arena();
+  const vec = new ArenaVec(arena, 'f64');
+  vec.push(1);
+  const values = new Float64Array([7, 8]);
+  Object.defineProperty(values, 'length', { value: length });
+  expect(vec.extend(values)).toBe(3);
+  expect([vec.push(5), vec.length, ...vec.view()]).toEqual([4, 4, 1, 7, 8, 5]);
+});
+
+test('keys that are no text are refused: as UTF-8 they would be one', () => {
+  using arena = new Arena();
+  const map = new ArenaMap(arena);
+  map.set('\ufffd', 1).set('\ud83d\ude00', 2);
+  for (const key of ['\ud800', '\udc00', 'a\ud800b', '\ude00\ud83d', `${'x'.repeat(2000)}\ud800`]) {
+    expect(codeOf(() => map.set(key, 3))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(codeOf(() => map.get(key))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(codeOf(() => map.has(key))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(codeOf(() => map.delete(key))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+  }
+  expect([...map]).toEqual([
+    ['\ufffd', 1],
+    ['\ud83d\ude00', 2],
+  ]);
+});

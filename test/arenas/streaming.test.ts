@@ -208,3 +208,17 @@ describe('sources', () => {
     expect([held.length, arena.stats().leasedBuffers]).toEqual([0, 0]);
   });
 });
+
+test('a budget or provider that is asked may not dispose the arena', async () => {
+  const budget = new TestBudget();
+  const arena = new StreamingArena(4096, { buffers: 2, budget });
+  const codes: string[] = [];
+  budget.onReserve = () => codes.push(codeOf(() => arena.dispose()));
+  const lease = await arena.acquire();
+  expect([codes, arena.disposed, lease.valid]).toEqual([['ERR_MEMORY_INVALID_STATE'], false, true]);
+  expect([arena.stats().leasedBuffers, budget.used]).toEqual([1, 4096]);
+  budget.onReserve = undefined;
+  lease.release();
+  arena.dispose();
+  expect([arena.stats().leasedBuffers, budget.used]).toEqual([0, 0]);
+});

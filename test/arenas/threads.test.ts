@@ -173,6 +173,55 @@ describe('CrossThreadArena', () => {
     expect([budget.used, mine.view(0, 100).length]).toEqual([0, 100]);
   });
 
+  test('a handle with parts that are none is refused, and the hand-over stays open', () => {
+    const budget = new TestBudget();
+    const arena = new CrossThreadArena('4KiB', { budget });
+    for (const byte of [3, 4, 5]) arena.view(arena.allocate(3000), 3000).fill(byte);
+    const pending = arena.handOver();
+    const { handle } = pending;
+    const [chunk] = handle.chunks as [(typeof handle.chunks)[0]];
+    const column = (length: number) => new Int32Array(length);
+    const wrong: Record<string, unknown>[] = [
+      { options: undefined },
+      { options: null },
+      { options: 5 },
+      { ticket: undefined },
+      { ticket: {} },
+      { starts: column(2) },
+      { sizes: column(4) },
+      { starts: { length: 3, [Symbol.toStringTag]: 'Int32Array' } },
+      { freed: -1 },
+      { freed: 4 },
+      { freed: 'x' },
+      { chunks: [null] },
+      { chunks: [5] },
+      { chunks: [{}] },
+      { chunks: [] },
+      ...(['base', 'usedBytes', 'usedBefore', 'firstEntry', 'hugeBytes'] as const).flatMap((key) => [
+        { chunks: [{ ...chunk, [key]: -1 }] },
+        { chunks: [{ ...chunk, [key]: 1.5 }] },
+        { chunks: [{ ...chunk, [key]: undefined }] },
+      ]),
+      { chunks: [{ ...chunk, usedBytes: 2 ** 30 }] },
+      { chunks: [{ ...chunk, firstEntry: 4 }] },
+      { chunks: [{ ...chunk, region: undefined }] },
+    ];
+    const { ticket: _ticket, ...rest } = handle;
+    wrong.push(rest);
+    const mine = new TestBudget();
+    for (const part of wrong) {
+      const given = part === rest ? rest : { ...handle, ...part };
+      expect([part, codeOf(() => CrossThreadArena.attach(given as never, { budget: mine }))]).toEqual([
+        part,
+        'ERR_MEMORY_INVALID_ARGUMENT',
+      ]);
+    }
+    expect(mine.used).toBe(0);
+    using back = CrossThreadArena.attach(structuredClone(handle), { budget: mine });
+    expect(back.view(0, 3000).every((byte) => byte === 3)).toBe(true);
+    expect(pending.taken).toBe(true);
+  });
+
   test('a budget that refuses leaves the hand-over open', () => {
     const arena = new CrossThreadArena();
     arena.alloc(100).fill(3);

@@ -292,3 +292,19 @@ describe('presets and constructors', () => {
     }
   });
 });
+
+test.each([-3, 2 ** 31, 0, 1.5, 'a'])(
+  'an array field takes a typed array as long as it is, not as it says (%p)',
+  (length) => {
+    using arena = new TypedArena({ xs: { array: 'f64', length: 3 } });
+    const record = arena.alloc({ xs: [1, 2, 3] });
+    const values = new Float64Array([7, 8]);
+    Object.defineProperty(values, 'length', { value: length });
+    record.xs = values;
+    expect([...record.xs]).toEqual([7, 8, 0]);
+    const more = new Float64Array(4);
+    Object.defineProperty(more, 'length', { value: length });
+    expect(codeOf(() => Object.assign(record, { xs: more }))).toBe('ERR_MEMORY_OUT_OF_RANGE');
+    expect([...record.xs]).toEqual([7, 8, 0]);
+  },
+);

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { TypedArena } from '../../lib/arenas';
 import { codeOf } from './support';
 
@@ -219,4 +221,108 @@ test('tryAlloc gives undefined at the limit', () => {
   while (arena.tryAlloc({ id: 1 }) !== undefined) count += 1;
   expect(count).toBe(512);
   expect(codeOf(() => arena.alloc())).toBe('ERR_MEMORY_ARENA_EXHAUSTED');
+});
+
+describe('a walk over records', () => {
+  test('makes nothing for each of them', () => {
+    const script = `
+      const { TypedArena } = require(${JSON.stringify(join(__dirname, '../../dist'))});
+      for (const single of [true, false]) {
+        const arena = new TypedArena({ id: 'u32' }, { chunkRecords: 2 ** 16 });
+        if (single) for (let i = 0; i < 400000; i += 1) arena.allocate();
+        else arena.allocSlice(400000);
+        let count = 0, before = 0, after = 0;
+        const look = () => process.memoryUsage().heapUsed;
+        arena.forEach(() => {}); // compiled
+        const walk = () => arena.forEach((record) => {
+          count += 1;
+          if (count === 1) before = look();
+          if (count === 400000) after = look();
+        });
+        gc();
+        const start = look();
+        walk();
+        console.log(Math.round((before - start) / 2 ** 20), Math.round((after - before) / 2 ** 20), count);
+      }`;
+    const run = spawnSync(
+      process.execPath,
+      ['--expose-gc', '--max-semi-space-size=256', '--min-semi-space-size=256', '-e', script],
+      { encoding: 'utf8' },
+    );
+    const lines = run.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').map(Number));
+    expect([run.stderr, lines.length]).toEqual(['', 2]);
+    for (const [first, rest, count] of lines as [number, number, number][]) {
+      expect(count).toBe(400_000);
+      expect(Math.max(first, rest)).toBeLessThanOrEqual(1); // a list of them would be 3 MiB and more
+    }
+  });
+
+  test('leaves out what is made meanwhile, and ends with a reset', () => {
+    using arena = new TypedArena({ n: 'u32' }, { chunkRecords: 3 });
+    for (let n = 0; n < 50; n += 1) arena.alloc({ n });
+    const seen: number[] = [];
+    arena.forEach((record) => {
+      seen.push(record.n);
+      arena.alloc({ n: 1000 });
+      expect(codeOf(() => arena.alloc({ n: -1 }))).toBe('ERR_MEMORY_OUT_OF_RANGE'); // taken back at once
+      record.moveTo(0);
+    });
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    const ids: number[] = [];
+    for (const { n } of arena) {
+      if (ids.length < 30) arena.allocSlice(5);
+      ids.push(n);
+    }
+    expect(ids.slice(0, 50)).toEqual(seen);
+    expect(ids).toHaveLength(100);
+    let visits = 0;
+    arena.forEach(() => {
+      visits += 1;
+      arena.reset();
+      arena.alloc({ n: 7 });
+    });
+    expect(visits).toBe(1);
+    const iterator = arena[Symbol.iterator]();
+    expect(iterator.next().value?.n).toBe(7);
+    arena.dispose();
+    expect(iterator.next().done).toBe(true);
+  });
+
+  test('passes over records that are no more', () => {
+    using arena = new TypedArena({ n: 'u32', m: 'u32' }, { chunkRecords: 3 });
+    arena.alloc({ n: 1 });
+    let walk: Iterator<{ readonly n: number }> | undefined;
+    const seen: (number | undefined)[] = [];
+    const init = {
+      n: 2,
+      get m(): number {
+        for (let n = 3; n < 8; n += 1) arena.alloc({ n });
+        walk = arena[Symbol.iterator]();
+        seen.push(walk.next().value?.n);
+        throw new Error('no record');
+      },
+    };
+    expect(() => arena.alloc(init)).toThrow('no record');
+    for (let next = walk?.next(); next?.done === false; next = walk?.next()) seen.push(next.value.n);
+    expect(seen).toEqual([1, 3, 4, 5, 6, 7]);
+  });
+
+  test('goes on where a refused reset has moved the memory', () => {
+    const arena = new TypedArena({ n: 'u32' }, { chunkRecords: 1024, onReset: 'detach' });
+    for (let n = 0; n < 3000; n += 1) arena.alloc({ n });
+    const pins: { release(): void }[] = [];
+    const chunks = (arena as unknown as { arena: { order: { region: { pin(): { release(): void } } }[] } }).arena.order;
+    pins.push(chunks[1]!.region.pin());
+    let sum = 0;
+    arena.forEach((record) => {
+      if (record.n % 100 === 0) expect(codeOf(() => arena.reset())).toBe('ERR_MEMORY_IN_USE');
+      sum += record.n;
+    });
+    expect(sum).toBe((2999 * 3000) / 2);
+    for (const pin of pins) pin.release();
+    arena.dispose();
+  });
 });

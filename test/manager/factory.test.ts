@@ -7,7 +7,8 @@ import {
   SystemAllocator,
 } from '../../lib/allocators';
 import { Arena } from '../../lib/arenas';
-import { type AllocatorDescription, AllocatorFactory } from '../../lib/manager';
+import { type AdaptorKind, type AllocatorDescription, AllocatorFactory } from '../../lib/manager';
+import { ADAPTOR_KINDS } from '../../lib/manager/factory/kinds';
 import { Region } from '../../lib/platform';
 import { FallbackAllocator, GuardedAllocator, TrackedAllocator, unwrap } from '../../lib/tracking';
 import { codeOf, thrown } from '../platform/region/support';
@@ -96,8 +97,9 @@ test('is extended by kinds of allocators, adaptors and providers', () => {
       },
     })
     .defineAdaptor('mine', (inner, options) => new GuardedAllocator(inner, options))
+    .defineAdaptor('constructor', (inner) => inner)
     .defineProvider('plain', (options) => new PageProvider(options));
-  using allocator = factory.create({ kind: 'tiny', count: 3, preset: 'debug', adaptors: ['mine'] });
+  using allocator = factory.create({ kind: 'tiny', count: 3, preset: 'debug', adaptors: ['mine', 'constructor'] });
   expect(made).toEqual([{ options: { count: 3 }, preset: 'debug' }]);
   expect(allocator).toBeInstanceOf(GuardedAllocator);
   expect(factory.allocatorKinds).toContain('tiny');
@@ -139,6 +141,69 @@ test('refuses a kind twice, and definitions that are none', () => {
   expect(codeOf(() => factory.define('x', {} as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   expect(codeOf(() => factory.defineAdaptor('fallback', (inner) => inner))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   expect(codeOf(() => factory.useProvider('x', {} as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+});
+
+describe('nothing is mapped for a description that is wrong', () => {
+  const bump = { kind: 'bump', bytes: 4096 };
+
+  test.each([
+    ['a kind in a fallback', [{ kind: 'fallback', secondary: { kind: 'nope' } }], 'must be one of'],
+    ['a key in a fallback', [{ kind: 'fallback', secondary: { ...bump, byts: 5 } }], "Did you mean 'bytes'?"],
+    ['a preset in a fallback', [{ kind: 'fallback', secondary: { ...bump, preset: 'debg' } }], "'debug'"],
+    ['a provider in a fallback', [{ kind: 'fallback', secondary: { ...bump, provider: 'pge' } }], "'page'"],
+    ['no secondary', ['fallback'], 'plain object'],
+    ['an option of a fallback', [{ kind: 'fallback', secondary: bump, secondryBase: 5 }], "'secondaryBase'"],
+    ['an option', [{ kind: 'tracked', lvel: 1 }], "Did you mean 'level'?"],
+    ['an option of the last one', ['guarded', { kind: 'failing', evry: 1 }], "Did you mean 'every'?"],
+    [
+      'an option far inside',
+      [{ kind: 'fallback', secondary: { ...bump, adaptors: [{ kind: 'tracked', lvel: 1 }] } }],
+      "Did you mean 'level'?",
+    ],
+  ])('%s', (_, adaptors, message) => {
+    using page = new PageProvider();
+    const acquire = jest.spyOn(page, 'acquire');
+    const error = thrown(() => factory.create({ ...bump, provider: page, adaptors: adaptors as never }));
+    expect(error.code).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(error.message).toContain(message);
+    expect(acquire).not.toHaveBeenCalled();
+  });
+
+  test('fallbacks without end', () => {
+    using page = new PageProvider();
+    const acquire = jest.spyOn(page, 'acquire');
+    const around: Record<string, unknown> = { ...bump, provider: page };
+    around['adaptors'] = [{ kind: 'fallback', secondary: around }];
+    const error = thrown(() => factory.create(around as never));
+    expect(error.code).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+    expect(error.message).toContain('16');
+    expect(acquire).not.toHaveBeenCalled();
+    let deep: AllocatorDescription = { kind: 'bump', bytes: 4096 };
+    for (let i = 0; i < 3; i += 1) deep = { ...bump, adaptors: [{ kind: 'fallback', secondary: deep }] };
+    using allocator = factory.create(deep);
+    expect(allocator).toBeInstanceOf(FallbackAllocator);
+  });
+
+  test('the keys that it knows of the adaptors are those that they take', () => {
+    for (const kind of factory.adaptorKinds) {
+      const known = thrown(() => factory.create({ ...bump, adaptors: [{ kind, [`no such`]: 1 }] }));
+      using inner = new BumpAllocator(4096);
+      using other = new BumpAllocator(4096);
+      const own = thrown(() => {
+        if (kind === 'fallback') return void new FallbackAllocator(inner, other, { 'no such': 1 } as never);
+        (ADAPTOR_KINDS[kind] as AdaptorKind)(inner, { 'no such': 1 });
+      });
+      const keys = (error: { hint?: string | undefined }) =>
+        error.hint
+          ?.replace(/^.*: |\.$/g, '')
+          .split(', ')
+          .sort();
+      expect([kind, ...(keys(known) ?? [])]).toEqual([
+        kind,
+        ...[...(keys(own) ?? []), ...(kind === 'fallback' ? ['secondary'] : [])].sort(),
+      ]);
+    }
+  });
 });
 
 test('a layer that fails leaves nothing behind', () => {

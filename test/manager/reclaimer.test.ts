@@ -3,6 +3,7 @@ import { MemoryBudget } from '../../lib/budgets';
 import { Reclaimer, type ReclaimTarget } from '../../lib/manager';
 import { ManualSource, MemoryMonitor } from '../../lib/monitor';
 import { codeOf } from '../platform/region/support';
+import { rejects, unhandledOf } from '../system/unhandled';
 
 /** Gives what it has, and notes who was asked for how much. */
 function holder(name: string, bytes: number, priority: number, asked: [string, number][]) {
@@ -241,4 +242,11 @@ test('a monitor asks it while memory is short', () => {
   detach();
   monitor.poll();
   expect(asked.length).toBe(1);
+});
+
+test('a listener whose promise fails is counted, and ends no process', async () => {
+  const reclaimer = new Reclaimer();
+  reclaimer.listen(rejects('listener') as () => void);
+  expect(await unhandledOf(() => reclaimer.reclaim(1))).toEqual([]);
+  expect(reclaimer.stats().failures).toBe(1);
 });

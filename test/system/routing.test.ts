@@ -392,6 +392,54 @@ describe('what is charged', () => {
   });
 });
 
+describe('the reclaimer, where no tier has room', () => {
+  function full() {
+    const pool = { bytes: '64KiB', maxBytes: '64KiB', upToBytes: '32KiB' } as const;
+    const system = small({ stack: false, pool, arena: false, system: false }).start();
+    const kept: number[] = [];
+    const cache = {
+      name: 'cache',
+      offers: () => 0,
+      rounds: 0,
+      reclaimableBytes: () => cache.offers(),
+      reclaim: (_bytes: number) => {
+        cache.rounds += 1;
+        return 0;
+      },
+    };
+    system.reclaimer.register(cache);
+    for (let handle = system.tryAllocate(4096); handle !== -1; handle = system.tryAllocate(4096)) kept.push(handle);
+    for (let i = 0; i < 1100; i += 1) system.tryAllocate(4096);
+    return { system, kept, cache };
+  }
+
+  test('is asked again as soon as somebody can give more', () => {
+    const { system, kept, cache } = full();
+    cache.offers = () => kept.length * 4096;
+    cache.reclaim = () => {
+      system.free(kept.pop() as number, 4096);
+      return 4096;
+    };
+    expect(system.tryAllocate(4096)).not.toBe(-1);
+    expect(system.tryAllocate(4096)).not.toBe(-1);
+    system.dispose();
+  });
+
+  test('is seldom asked by those who offer what does not help', () => {
+    const { system, cache } = full();
+    cache.offers = () => 100_000;
+    for (let i = 0; i < 2000; i += 1) expect(system.tryAllocate(4096)).toBe(-1);
+    expect(cache.rounds).toBeGreaterThan(0);
+    expect(cache.rounds).toBeLessThan(5);
+    const before = cache.rounds;
+    cache.offers = () => 100_001;
+    system.tryAllocate(4096);
+    system.tryAllocate(4096);
+    expect(cache.rounds - before).toBe(1);
+    system.dispose();
+  });
+});
+
 describe('leases', () => {
   test('give themselves back once', () => {
     using system = small();

@@ -98,6 +98,28 @@ test('guard pages stand around its memory', () => {
   );
 });
 
+test('names that are too long, and allocators that cannot be registered, leave nothing mapped', () => {
+  using provider = new PageProvider();
+  const budget = new MemoryBudget('service', { limitBytes: '64MiB' });
+  using system = small({ budget });
+  const limits = { limitBytes: '1MiB', provider } as const;
+  for (const length of [193, 197, 200]) {
+    expect(codeOf(() => system.tenant('x'.repeat(length), limits))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+  }
+  const longest = system.tenant('x'.repeat(192), limits);
+  longest.request('512KiB').free();
+  longest.request(2 * MIB - MIB - 4096).free(); // a region of its own
+  longest.close();
+  const { manager } = system as unknown as { manager: { enter(): void } };
+  const enter = jest.spyOn(manager, 'enter').mockImplementation(() => {
+    throw new RangeError('no more');
+  });
+  expect(() => system.tenant('t', limits)).toThrow('no more');
+  enter.mockRestore();
+  expect([provider.stats().liveRegions, budget.stats().children.length, system.tenants()]).toEqual([0, 0, []]);
+  system.tenant('t', limits).close();
+});
+
 test('adaptors and presets go around its heap', () => {
   using system = small();
   const tenant = system.tenant('watched', {

@@ -34,7 +34,8 @@ const DEALLOCATIONS = 3;
 const LIVE_BEFORE_RESETS = 4;
 
 /**
- * Blocks of any size, freed in any order, in constant time: a general allocator over one region.
+ * Blocks of any size, freed in any order, in constant time: a general allocator over one region. Only a block of 2 MiB and
+ * more, where no free run is left but those of about its size, looks through these: at most 512 a GiB.
  *
  * Blocks up to 32 KiB lie in slabs of one size class each (16-byte steps up to 128 bytes, then eight classes a doubling),
  * larger ones are runs of 4 KiB pages. Every block begins on a multiple of 16 bytes, or of the alignment asked for. The

@@ -1,17 +1,19 @@
 import { bookArray } from '../base';
 import { HEAP_PAGE_BYTES } from './size-classes';
 
-// Runs of pages, free ones joined at once by boundary tags and found in constant time by size bins. All of it lies in
-// arrays beside the memory, which the system makes present where they are touched.
+// Runs of pages, free ones joined at once by boundary tags and found by size bins: in constant time, but for long ones that
+// are about as long as what is asked for. All of it lies in arrays beside the memory, which the system makes present where
+// they are touched.
 
-const FINE = 16; // runs below this have a bin for each length, longer ones eight bins a doubling
-const BINS = FINE + 30 * 8;
-const WORDS = BINS / 32;
+const FINE_LOG = 9;
+const FINE = 2 ** FINE_LOG; // runs below this have a bin for each length, longer ones eight bins a doubling
+const BINS = FINE + (30 - FINE_LOG) * 8;
+const WORDS = Math.ceil(BINS / 32); // at most 32: `summary` has a bit for each
 
 function binOf(pages: number): number {
   if (pages < FINE) return pages;
   const log = 31 - Math.clz32(pages);
-  return FINE + (log - 4) * 8 + ((pages >>> (log - 3)) & 7);
+  return FINE + (log - FINE_LOG) * 8 + ((pages >>> (log - 3)) & 7);
 }
 
 /** The first bin of which every run is long enough. */
@@ -38,8 +40,11 @@ export class PageRuns {
   private readonly next: Int32Array;
   private readonly previous: Int32Array;
   private readonly heads = new Int32Array(BINS).fill(-1);
+  /** A bit a bin: it holds a run. */
   private readonly filled = new Int32Array(WORDS);
-  /** No run of a bin is longer than this. */
+  /** A bit a word of `filled`: it is not 0. */
+  private summary = 0;
+  /** No run of a bin of several lengths is longer than this. */
   private readonly longestIn = new Int32Array(BINS);
 
   constructor(pages: number) {
@@ -104,6 +109,7 @@ export class PageRuns {
     this.starts.fill(0);
     this.heads.fill(-1);
     this.filled.fill(0);
+    this.summary = 0;
     this.longestIn.fill(0);
     this.insert(0, this.pages);
     this.free = this.pages;
@@ -111,17 +117,15 @@ export class PageRuns {
 
   /** Pages of the longest free run. */
   longest(): number {
-    for (let word = WORDS - 1; word >= 0; word -= 1) {
-      const bits = this.filled[word] as number;
-      if (bits === 0) continue;
-      let longest = 0;
-      const bin = (word << 5) + 31 - Math.clz32(bits);
-      for (let at = this.heads[bin] as number; at >= 0; at = this.next[at] as number) {
-        longest = Math.max(longest, this.lengths[at] as number);
-      }
-      return longest;
+    if (this.summary === 0) return 0;
+    const word = 31 - Math.clz32(this.summary);
+    const bin = (word << 5) + 31 - Math.clz32(this.filled[word] as number);
+    if (bin < FINE) return bin;
+    let longest = 0;
+    for (let at = this.heads[bin] as number; at >= 0; at = this.next[at] as number) {
+      longest = Math.max(longest, this.lengths[at] as number);
     }
-    return 0;
+    return longest;
   }
 
   /** Where the run begins that `page` belongs to. */
@@ -204,16 +208,19 @@ export class PageRuns {
     if (bin >= BINS) return -1;
     let word = bin >>> 5;
     let bits = (this.filled[word] as number) & (-1 << (bin & 31));
-    while (bits === 0) {
-      word += 1;
-      if (word === WORDS) return -1;
+    if (bits === 0) {
+      const words = this.summary & (-2 << word); // those above
+      if (words === 0) return -1;
+      word = 31 - Math.clz32(words & -words);
       bits = this.filled[word] as number;
     }
     return this.heads[(word << 5) + 31 - Math.clz32(bits & -bits)] as number;
   }
 
-  // Last resort when all longer bins are empty: runs of the request's own bin, which may or may not be long enough.
+  // Last resort when all longer bins are empty: runs of the request's own bin, which may or may not be long enough. They
+  // are 2 MiB long at least, so there are 512 a GiB at most.
   private search(pages: number): number {
+    if (pages < FINE) return -1; // its own bin was asked already
     const bin = binOf(pages);
     if ((this.longestIn[bin] as number) < pages) return -1;
     for (let at = this.heads[bin] as number; at >= 0; at = this.next[at] as number) {
@@ -234,7 +241,8 @@ export class PageRuns {
     if (head >= 0) this.previous[head] = page;
     this.heads[bin] = page;
     this.filled[bin >>> 5] = (this.filled[bin >>> 5] as number) | (1 << bin);
-    if (length > (this.longestIn[bin] as number)) this.longestIn[bin] = length;
+    this.summary |= 1 << (bin >>> 5);
+    if (length >= FINE && length > (this.longestIn[bin] as number)) this.longestIn[bin] = length;
   }
 
   private remove(page: number, length: number): void {
@@ -245,7 +253,11 @@ export class PageRuns {
     else {
       const bin = binOf(length);
       this.heads[bin] = next;
-      if (next < 0) this.filled[bin >>> 5] = (this.filled[bin >>> 5] as number) & ~(1 << bin);
+      if (next < 0) {
+        const bits = (this.filled[bin >>> 5] as number) & ~(1 << bin);
+        this.filled[bin >>> 5] = bits;
+        if (bits === 0) this.summary &= ~(1 << (bin >>> 5));
+      }
     }
     this.lengths[page] = 0;
     this.lengths[page + length - 1] = 0;

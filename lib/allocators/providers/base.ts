@@ -45,11 +45,13 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
   readonly pageBytes: number;
   protected readonly books: Books;
   private closed = false;
+  /** While it lets go of what it keeps: that runs an upstream and a budget, which are somebody else's code. */
+  private ending = false;
 
   protected constructor(where: string, pageBytes: number, options: ProviderOptions) {
     this.name = options.name === undefined ? where : checkString(`${where}: name`, options.name, 80);
     this.pageBytes = pageBytes;
-    this.books = new Books(options.budget === undefined ? null : checkBudget(where, options.budget));
+    this.books = new Books(options.budget === undefined ? undefined : checkBudget(where, options.budget));
   }
 
   /** True where release() leaves no view that shows the pages: whoever gives a region back has nothing to empty then. */
@@ -89,11 +91,12 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
 
   /** A region of whole pages, charged with what it has; what throws leaves books and budget as they were. */
   protected obtain(bytes: number, make: (bytes: number) => Region): Region {
-    this.books.charge(bytes);
+    const where = this.where('acquire');
+    this.books.charge(where, bytes);
     let region: Region | null = null;
     try {
       region = make(bytes);
-      if (region.byteLength > bytes) this.books.charge(region.byteLength - bytes);
+      if (region.byteLength > bytes) this.books.charge(where, region.byteLength - bytes);
     } catch (error) {
       if (region !== null) this.letBack(region);
       this.books.discharge(bytes);
@@ -125,7 +128,8 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
 
   /**
    * Takes back a region of this provider: its views have length 0 afterwards, what escaped reads zeros. For a region that
-   * its holder freed before, only the books are settled.
+   * its holder freed before, only the books are settled. A budget that refuses the bytes gets them with the next: the region
+   * has gone all the same.
    *
    * @throws ERR_MEMORY_FOREIGN_FREE, ERR_MEMORY_DOUBLE_FREE, and ERR_MEMORY_IN_USE for a pinned region, which stays live
    */
@@ -175,12 +179,15 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
   }
 
   /**
-   * Ends the provider: it hands out nothing more. May be called again.
+   * Ends the provider: it hands out nothing more. May be called again, and offers the budget then what it refused before.
    *
    * @throws ERR_MEMORY_IN_USE while regions are handed out; nothing has changed then
    */
   [Symbol.dispose](): void {
-    if (this.closed) return;
+    if (this.closed) {
+      this.books.settle();
+      return;
+    }
     for (const [region, bytes] of this.books.freedElsewhere()) this.settle(region, bytes);
     const { liveRegions, liveBytes } = this.books;
     if (liveRegions > 0) {
@@ -190,7 +197,12 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
         { source: this.name, hint: 'Release them first; stats().liveRegions counts them.' },
       );
     }
-    this.letGo();
+    this.ending = true;
+    try {
+      this.letGo();
+    } finally {
+      this.ending = false;
+    }
     this.closed = true;
   }
 
@@ -208,10 +220,14 @@ export abstract class ProviderBase implements RenewingProvider, Disposable {
 
   /** Whole pages for a request. @throws ERR_MEMORY_CLOSED, ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   protected checkRequest(method: string, byteLength: number): number {
-    if (this.closed) {
-      throw memoryError('ERR_MEMORY_CLOSED', `${this.where(method)}: the provider was disposed before`, {
-        source: this.name,
-      });
+    if (this.closed || this.ending) {
+      throw memoryError(
+        'ERR_MEMORY_CLOSED',
+        `${this.where(method)}: the provider ${this.closed ? 'was disposed before' : 'is being disposed'}`,
+        {
+          source: this.name,
+        },
+      );
     }
     // The largest multiple of a page below 2^53, so that rounding up stays exact.
     const most = Number.MAX_SAFE_INTEGER - this.pageBytes + 1;

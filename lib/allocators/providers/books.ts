@@ -1,5 +1,6 @@
 import { type BudgetLike, describe, isMemoryError, type MemoryError, memoryError } from '../../core';
 import { Region } from '../../platform';
+import { Repayment } from '../base';
 
 /** Counters of a provider since its construction. Sizes are bytes. */
 export interface ProviderStats {
@@ -26,7 +27,7 @@ export interface ProviderStats {
 export class Books {
   private readonly live = new Map<Region, number>();
   private readonly gone = new WeakSet<Region>();
-  private readonly budget: BudgetLike | null;
+  private readonly repayment: Repayment;
   acquired = 0;
   released = 0;
   failures = 0;
@@ -34,21 +35,27 @@ export class Books {
   peakLiveBytes = 0;
   hits = 0;
 
-  constructor(budget: BudgetLike | null) {
-    this.budget = budget;
+  constructor(budget: BudgetLike | undefined) {
+    this.repayment = new Repayment(budget);
   }
 
   get liveRegions(): number {
     return this.live.size;
   }
 
-  /** Takes the bytes from the budget, if there is one. @throws ERR_MEMORY_BUDGET_EXCEEDED */
-  charge(bytes: number): void {
-    this.budget?.reserve(bytes);
+  /** Takes the bytes from the budget, if there is one. @throws what the budget throws, such as ERR_MEMORY_BUDGET_EXCEEDED */
+  charge(where: string, bytes: number): void {
+    this.repayment.take(where, bytes);
   }
 
+  /** Gives the bytes back. Never throws: what the budget refuses is owed, and offered again with the next. */
   discharge(bytes: number): void {
-    this.budget?.release(bytes);
+    this.repayment.give(bytes);
+  }
+
+  /** Offers the budget again what it refused. Never throws. */
+  settle(): void {
+    this.repayment.settle();
   }
 
   admit(region: Region, bytes: number): void {

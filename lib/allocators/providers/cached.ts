@@ -219,12 +219,14 @@ export class CachedProvider extends ProviderBase {
       this.books.discharge(bytes);
       return;
     }
-    this.books.dismiss(region, bytes);
+    // The books hold it meanwhile: upstream and the budget are somebody else's code, and could end this provider.
+    this.books.swap(region, kept, bytes);
     this.decay(nowMs);
     if (this.store.keptBytes + bytes > this.maxCachedBytes) {
       const { freed, parts } = this.shrinkTo(this.maxCachedBytes - bytes);
       this.evictedBytes += freed + parts;
     }
+    this.books.dismiss(kept, bytes);
     if (this.store.size === 0 && this.stopTimer === null) this.curve?.restart(nowMs);
     this.store.add(kept, bytes, this.curve?.add(bytes) ?? 0);
     this.watch();

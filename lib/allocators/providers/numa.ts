@@ -6,12 +6,13 @@ import {
   describe,
   formatBytes,
   isMemoryError,
+  isPowerOfTwo,
   type MemoryError,
   memoryError,
   type RegionProvider,
 } from '../../core';
 import { numa, openSysroot, parseKeyed, type Region, readTopology, type Sysroot, type Topology } from '../../platform';
-import { acquireFrom, emptiesViews } from '../base';
+import { acquireFrom, emptiesViews, isProvider } from '../base';
 import { PROVIDER_KEYS, ProviderBase, type ProviderOptions, type RenewingProvider } from './base';
 import { isExhausted, type ProviderStats } from './books';
 import { cachedBytesOf } from './cached';
@@ -99,7 +100,8 @@ export class NumaProvider extends ProviderBase {
     const placed = (node: number): PageProviderOptions =>
       strict ? { ...map, strict: true, numa: { bind: node } } : { ...map, numa: { preferred: node } };
     const make = provider ?? ((node: number) => new PageProvider(placed(node)));
-    const leaves = nodes.map((node) => ({ node, provider: checkFunction(`${where}: provider`, make)(node), count: 0 }));
+    checkFunction(`${where}: provider`, make);
+    const leaves = nodes.map((node) => ({ node, provider: checkLeaf(where, node, make(node)), count: 0 }));
     super(where, Math.max(...leaves.map((leaf) => leaf.provider.pageBytes)), given);
     for (const leaf of leaves) this.leaves.set(leaf.node, leaf);
     this.strict = strict;
@@ -296,6 +298,16 @@ function chooseNodes(where: string, wanted: readonly number[] | undefined, topol
     'ERR_MEMORY_NUMA_UNAVAILABLE',
     `${where}: node ${absent.join(', ')} does not exist, has no memory or is not allowed; usable are ${usable.join(', ')}`,
     { hint: 'memory.topology() lists the nodes.' },
+  );
+}
+
+/** What a user's function made for a node. */
+function checkLeaf(where: string, node: number, made: unknown): RegionProvider {
+  if (isProvider(made) && typeof made.trim === 'function' && isPowerOfTwo(made.pageBytes)) return made;
+  throw memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: provider must make a provider for node ${node}, got ${describe(made)}`,
+    { hint: 'A provider has pageBytes, a power of two, and the methods acquire, release and trim.' },
   );
 }
 

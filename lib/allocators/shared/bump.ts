@@ -196,11 +196,12 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
    * Gives back all that anybody was handed since the checkpoint. Collective like reset(): the others must hold nothing of
    * it and be inside no call.
    *
-   * @throws ERR_MEMORY_STALE_HANDLE after a reset, after a restore to before it, and after any restore by somebody else
+   * @throws ERR_MEMORY_STALE_HANDLE after a reset, after a restore to before it, and after any restore by somebody else;
+   *   ERR_MEMORY_INVALID_ARGUMENT for what is no checkpoint of this kind of allocator
    */
   restore(checkpoint: SharedCheckpoint): void {
     if (this.closed) throw this.closedError('restore');
-    const { type, owner, era, usedBytes } = checkCheckpoint(this.where('restore'), checkpoint);
+    const { type, owner, era, usedBytes } = checkCheckpoint(this.where('restore'), checkpoint, this.mask + 1);
     const now = Atomics.load(this.words, HEADER.era);
     const target = usedBytes / (this.mask + 1);
     const mine = type === 'nebula-memory.shared-checkpoint' && owner === this.owner;
@@ -262,10 +263,14 @@ export class SharedBumpAllocator extends SharedAllocatorBase {
   }
 }
 
-function checkCheckpoint(where: string, value: unknown): SharedCheckpoint {
+function checkCheckpoint(where: string, value: unknown, granuleBytes: number): SharedCheckpoint {
   const given = value as Partial<SharedCheckpoint> | null | undefined;
-  if (given?.type === 'nebula-memory.shared-checkpoint' && Number.isSafeInteger(given.usedBytes)) {
-    return given as SharedCheckpoint;
+  if (given?.type === 'nebula-memory.shared-checkpoint') {
+    const { usedBytes = -1 } = given;
+    // A cursor stands on granules only.
+    if (Number.isSafeInteger(usedBytes) && usedBytes >= 0 && usedBytes % granuleBytes === 0) {
+      return { ...(given as SharedCheckpoint), usedBytes };
+    }
   }
   throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a checkpoint of this allocator is needed`);
 }

@@ -8,6 +8,7 @@ import {
   memoryError,
   overPreset,
 } from '../../core';
+import type { BlockWalk } from './block-walk';
 import type { Chunk } from './chunk';
 import { ArenaCore } from './core';
 import { type ArenaMark, staleMark } from './marks';
@@ -344,6 +345,24 @@ export class Arena extends ArenaCore {
         if (!this.log.isFreed(entry)) visit(chunk, this.log.startOf(entry), this.sizeOf(entry));
       }
     }
+  }
+
+  /** @internal Moves a walk on to the next live block, oldest first; false at the end. Blocks may come and go meanwhile. */
+  walkOn(walk: BlockWalk): boolean {
+    const { log, order } = this;
+    const end = Math.min(walk.level, log.count);
+    let entry = walk.entry + 1;
+    while (entry < end && log.isFreed(entry)) entry += 1;
+    walk.entry = entry;
+    if (entry >= end) return false;
+    let index = Math.min(walk.index, this.at);
+    while (index > 0 && (order[index] as Chunk).firstEntry > entry) index -= 1;
+    while (index < this.at && (order[index + 1] as Chunk).firstEntry <= entry) index += 1;
+    walk.index = index;
+    walk.chunk = order[index] as Chunk;
+    walk.start = log.startOf(entry);
+    walk.end = walk.start + this.sizeOf(entry);
+    return true;
   }
 
   protected refused(byteLength: number): Error {

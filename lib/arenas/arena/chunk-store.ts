@@ -1,5 +1,5 @@
 import { acquireFrom, Repayment, releaseTo } from '../../allocators';
-import { type BudgetLike, isMemoryError, type RegionProvider } from '../../core';
+import { isMemoryError, type RegionProvider } from '../../core';
 import type { Region } from '../../platform';
 import { Chunk } from './chunk';
 import { type ArenaPlan, CHUNK_PAGE } from './options';
@@ -10,7 +10,6 @@ import { type ArenaPlan, CHUNK_PAGE } from './options';
  */
 export class ChunkStore {
   private readonly provider: RegionProvider;
-  private readonly budget: BudgetLike | undefined;
   private readonly repayment: Repayment;
   private readonly plan: ArenaPlan;
   private nextBytes: number;
@@ -25,7 +24,6 @@ export class ChunkStore {
   constructor(plan: ArenaPlan) {
     this.plan = plan;
     this.provider = plan.provider;
-    this.budget = plan.budget;
     this.repayment = new Repayment(plan.budget);
     this.nextBytes = plan.chunkBytes;
   }
@@ -103,11 +101,8 @@ export class ChunkStore {
   }
 
   private charge(bytes: number): boolean {
-    const { budget } = this;
-    if (budget === undefined) return true;
-    this.settle();
     try {
-      budget.reserve(bytes); // and not tryReserve: its error says which limit it was
+      this.repayment.take(this.plan.name, bytes); // and not tryReserve: its error says which limit it was
       return true;
     } catch (error) {
       if (!isMemoryError(error) || error.category !== 'exhausted') throw error;
@@ -129,7 +124,7 @@ export class ChunkStore {
   /** Takes in a region that somebody else made, as if it had been acquired. @throws what the budget throws */
   takeIn(region: Region): Chunk {
     const { byteLength } = region;
-    this.budget?.reserve(byteLength);
+    this.repayment.take(this.plan.name, byteLength);
     this.reservedBytes += byteLength;
     this.peakReservedBytes = Math.max(this.peakReservedBytes, this.reservedBytes);
     return new Chunk(region, byteLength, false);

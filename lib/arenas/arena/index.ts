@@ -1,4 +1,5 @@
 export { Arena, type ArenaStats } from './arena';
+export { BlockWalk } from './block-walk';
 export { Chunk } from './chunk';
 export { ChunkStore } from './chunk-store';
 export type { ArenaMark } from './marks';

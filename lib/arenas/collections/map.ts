@@ -37,6 +37,9 @@ interface Table {
   readonly made: readonly ArenaVec<never>[];
 }
 
+/** Of ES2024; every Node.js from 20 on has it. */
+type Text = string & { isWellFormed(): boolean };
+
 const FREE = 0;
 const NUMBER_BITS = new Int32Array(2);
 const NUMBER = new Float64Array(NUMBER_BITS.buffer);
@@ -58,8 +61,8 @@ function hashNumber(key: number): number {
 }
 
 /**
- * A hash map in an arena's memory, in the order of insertion. Keys are strings or numbers (by the rules of Map), values
- * numbers of one kind or strings. A million entries are a few blocks and no work for the collector.
+ * A hash map in an arena's memory, in the order of insertion. Keys are strings or numbers (by the rules of Map; a string
+ * with a lone surrogate is refused), values numbers of one kind or strings, kept as UTF-8. A million entries are a few blocks and no work for the collector.
  *
  * Ends with its arena, as {@link ArenaVec}. The room of deleted entries and replaced strings is used again, so a map
  * through which keys come and go stays as large as its largest moment needs.
@@ -128,14 +131,14 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     live.reserve(live.length + 1);
     this.pushValue(value);
     try {
-      const bytes = this.encode('set', key);
+      const bytes = bytesOf(key);
       if (textKeys !== undefined) textKeys.push(bytes as Uint8Array);
       else numberKeys?.push(key as number);
     } catch (error) {
       this.dropValue();
       throw error;
     }
-    const hash = this.hashOf(key, this.encode('set', key));
+    const hash = this.hashOf(key, bytesOf(key));
     hashes.push(hash);
     live.push(1);
     this.place(this.table, hash, hashes.length - 1);
@@ -226,7 +229,7 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     }
   }
 
-  /** UTF-8 of a string key in the scratch buffer; null for a number. @throws ERR_MEMORY_INVALID_ARGUMENT */
+  /** A checked key's UTF-8 in the scratch buffer; null for a number. @throws ERR_MEMORY_INVALID_ARGUMENT */
   private encode(method: string, key: unknown): Uint8Array | null {
     if (typeof key !== this.keyKind) {
       throw memoryError(
@@ -234,7 +237,15 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
         `ArenaMap.${method}: key must be a ${this.keyKind}, got ${describe(key)}`,
       );
     }
-    return typeof key === 'string' ? SCRATCH.encode(key, Buffer.byteLength(key, 'utf8')) : null;
+    // As UTF-8 all lone surrogates are the same: two keys would be one.
+    if (typeof key === 'string' && !(key as Text).isWellFormed()) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `ArenaMap.${method}: key must be well-formed text, got a lone surrogate in ${describe(key)}`,
+        { hint: 'key.toWellFormed() puts U+FFFD in the place of each.' },
+      );
+    }
+    return bytesOf(key);
   }
 
   private hashOf(key: unknown, bytes: Uint8Array | null): number {
@@ -361,6 +372,11 @@ export class ArenaMap<K extends KeyKind = 'string', V extends ValueKind = 'f64'>
     if (!FITS[valueKind as ElementKind](value))
       throw misfit(`ArenaMap.set: a value of kind ${valueKind}`, valueKind as ElementKind, value);
   }
+}
+
+/** UTF-8 of a string key in the scratch buffer; null for a number. */
+function bytesOf(key: unknown): Uint8Array | null {
+  return typeof key === 'string' ? SCRATCH.encode(key, Buffer.byteLength(key, 'utf8')) : null;
 }
 
 /** Newest first, so that the room returns where nothing was allocated after. */

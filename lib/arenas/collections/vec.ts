@@ -1,6 +1,6 @@
 import { checkInteger, checkOneOf, checkOptions, describe, INSPECT, memoryError } from '../../core';
 import { Arena, type ArenaRef } from '../arena';
-import { FITS, isArrayOf, misfit } from '../typed/ranges';
+import { arrayLength, FITS, isArrayOf, misfit } from '../typed/ranges';
 import { shown } from '../typed/shown';
 
 /** What the elements of an ArenaVec can be. */
@@ -136,7 +136,7 @@ export class ArenaVec<K extends ElementKind> implements Iterable<ElementValue<K>
   extend(values: ArrayLike<ElementValue<K>>): number {
     this.ref.check('extend');
     const same = isArrayOf(ARRAYS[this.kind].name, values);
-    const length = same ? values.length : this.checkAll(values);
+    const length = same ? arrayLength(values) : this.checkAll(values);
     const before = this.count;
     if (before + length > this.open().length) this.grow(before + length);
     if (same) {

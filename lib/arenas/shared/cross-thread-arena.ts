@@ -11,6 +11,7 @@ import {
 } from '../../core';
 import { Region } from '../../platform';
 import { ARENA_KEYS, ARENA_PRESETS, Arena, type ArenaOptions, type Chunk, mergeOptions } from '../arena';
+import { arrayLength } from '../typed/ranges';
 import { type CrossThreadArenaHandle, checkCrossHandle, PendingHandOver, Ticket } from './hand-over';
 
 /** As ArenaOptions; the memory is the arena's own, because other threads must be able to attach to it. */
@@ -75,8 +76,8 @@ export class CrossThreadArena extends Arena {
    * Becomes the owner of an arena that another thread handed over.
    *
    * @param options a budget to charge from now on
-   * @throws ERR_MEMORY_STALE_HANDLE when it is gone, was revoked, or another thread has taken it; the budget's error:
-   *   the hand-over stays open then
+   * @throws ERR_MEMORY_STALE_HANDLE when it is gone, was revoked, or another thread has taken it;
+   *   ERR_MEMORY_INVALID_ARGUMENT for what is no such handle, and the budget's error: the hand-over stays open then
    */
   static attach(handle: CrossThreadArenaHandle, options?: { readonly budget?: BudgetLike }): CrossThreadArena {
     const where = 'CrossThreadArena.attach';
@@ -184,6 +185,7 @@ export class CrossThreadArena extends Arena {
       const region = Region.attach(traveling.region);
       let chunk: Chunk;
       try {
+        if (traveling.usedBytes > region.byteLength) throw badChunk(traveling.usedBytes, region.byteLength);
         chunk = this.store.takeIn(region);
       } catch (error) {
         region.free();
@@ -196,13 +198,22 @@ export class CrossThreadArena extends Arena {
       chunk.hugeBytes = traveling.hugeBytes;
       this.order.push(chunk);
     }
-    log.starts = new Int32Array(Math.max(256, starts.length));
+    const entries = arrayLength(starts);
+    log.starts = new Int32Array(Math.max(256, entries));
     log.sizes = new Int32Array(log.starts.length);
     log.starts.set(starts);
     log.sizes.set(sizes);
-    log.count = starts.length;
+    log.count = entries;
     log.freed = freed;
     const last = this.order.length - 1;
     if (last >= 0) this.unfold(last, this.order[last] as Chunk);
   }
+}
+
+function badChunk(usedBytes: number, byteLength: number): Error {
+  return memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `CrossThreadArena.attach: the handle says that ${usedBytes} bytes are in use of a chunk of ${byteLength}`,
+    { hint: 'Post arena.handOver().handle to the thread as it is.' },
+  );
 }

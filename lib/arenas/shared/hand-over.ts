@@ -1,5 +1,6 @@
 import { describe, memoryError, notForUsers } from '../../core';
 import { Region, type RegionHandle } from '../../platform';
+import { arrayLength, isArrayOf } from '../typed/ranges';
 
 /** A chunk on its way: what the next owner needs beside the region. */
 export interface TravelingChunk {
@@ -153,20 +154,44 @@ export class PendingHandOver {
   }
 }
 
-// By its tag: what a worker of a test runner posts is of another realm.
-function isColumn(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === '[object Int32Array]';
+function isCount(value: unknown, most: number = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
-/** @throws ERR_MEMORY_INVALID_ARGUMENT */
+/** Chunks in their order, whose blocks are among so many. Their regions are looked at when they are attached. */
+function areChunks(chunks: unknown, entries: number): boolean {
+  if (!Array.isArray(chunks) || (chunks.length === 0 && entries > 0)) return false;
+  let base = 0;
+  let first = 0;
+  for (const chunk of chunks as (Partial<TravelingChunk> | null | undefined)[]) {
+    if (!isCount(chunk?.base) || !isCount(chunk?.firstEntry, entries)) return false;
+    const { usedBytes, usedBefore, hugeBytes, ...at } = chunk as TravelingChunk;
+    if (!isCount(usedBytes) || !isCount(usedBefore) || !isCount(hugeBytes)) return false;
+    if (at.base < base || at.firstEntry < first) return false;
+    base = at.base;
+    first = at.firstEntry;
+  }
+  return true;
+}
+
+/**
+ * Everything of a handle but its regions and what its options say, which is looked at when they are used.
+ *
+ * @throws ERR_MEMORY_INVALID_ARGUMENT
+ */
 export function checkCrossHandle(where: string, value: unknown): CrossThreadArenaHandle {
   const handle = value as Partial<CrossThreadArenaHandle> | null | undefined;
+  const columns = isArrayOf('Int32Array', handle?.starts) && isArrayOf('Int32Array', handle?.sizes);
+  const entries = columns ? arrayLength(handle?.starts) : 0;
   const right =
+    columns &&
     handle?.type === 'nebula-memory.cross-thread-arena' &&
     handle.version === 1 &&
-    Array.isArray(handle.chunks) &&
-    isColumn(handle.starts) &&
-    isColumn(handle.sizes);
+    arrayLength(handle.sizes) === entries &&
+    isCount(handle.freed, entries) &&
+    areChunks(handle.chunks, entries) &&
+    typeof handle.options === 'object' &&
+    handle.options !== null;
   if (right) return handle as CrossThreadArenaHandle;
   throw memoryError(
     'ERR_MEMORY_INVALID_ARGUMENT',

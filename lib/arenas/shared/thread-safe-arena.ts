@@ -1,8 +1,9 @@
-import { AllocatorBase, checkBlockAlignment } from '../../allocators';
+import { AllocatorBase, checkBlockAlignment, Repayment } from '../../allocators';
 import {
   type AllocatorStats,
   type BudgetLike,
   type ByteSize,
+  checkBudget,
   checkInteger,
   checkOptions,
   checkString,
@@ -45,7 +46,9 @@ interface Parts {
   readonly data: Region;
   readonly books: Region;
   readonly shape: SharedShape | undefined;
-  readonly release: () => void;
+  /** What the regions are charged to, and with how much. */
+  readonly repayment: Repayment;
+  readonly chargedBytes: number;
 }
 
 function checkParts(parts: Parts | undefined): Parts {
@@ -74,7 +77,8 @@ export class ThreadSafeArena extends AllocatorBase {
   private readonly bytes: Uint8Array;
   private readonly defaultAlignment: number;
   private readonly entries: number;
-  private readonly onRelease: () => void;
+  private readonly repayment: Repayment;
+  private readonly chargedBytes: number;
   private readonly row: number;
   private readonly rowNumbers: number;
   private peak = 0;
@@ -93,7 +97,8 @@ export class ThreadSafeArena extends AllocatorBase {
     super(checkParts(parts).name, true);
     this.data = parts.data;
     this.booksRegion = parts.books;
-    this.onRelease = parts.release;
+    this.repayment = parts.repayment;
+    this.chargedBytes = parts.chargedBytes;
     const booksView = parts.books.bytes;
     this.books =
       parts.shape === undefined
@@ -141,19 +146,18 @@ export class ThreadSafeArena extends AllocatorBase {
       alignment: given.alignment === undefined ? 8 : checkBlockAlignment(where, given.alignment),
     };
     const name = given.name === undefined ? 'thread-safe-arena' : checkString(`${where}: name`, given.name, 200);
-    const { budget } = given;
-    const charged = segmentBytes * segments + booksBytes(shape);
-    budget?.reserve(charged);
-    const release = () => budget?.release(charged);
+    const repayment = new Repayment(given.budget === undefined ? undefined : checkBudget(where, given.budget));
+    const chargedBytes = segmentBytes * segments + booksBytes(shape);
+    repayment.take(where, chargedBytes);
     const opened: Region[] = [];
     try {
       opened.push(Region.shared(segmentBytes * segments));
       opened.push(Region.shared(booksBytes(shape)));
       const [data, books] = opened as [Region, Region];
-      return new ThreadSafeArena({ name, data, books, shape, release });
+      return new ThreadSafeArena({ name, data, books, shape, repayment, chargedBytes });
     } catch (error) {
       for (const region of opened) region.free();
-      release();
+      repayment.give(chargedBytes);
       throw error;
     }
   }
@@ -177,7 +181,8 @@ export class ThreadSafeArena extends AllocatorBase {
         data,
         books,
         shape: undefined,
-        release: () => {},
+        repayment: new Repayment(undefined),
+        chargedBytes: 0,
       });
       if (Atomics.load(arena.words, HEAD.closed) === 0) return arena;
       arena.letGo();
@@ -459,16 +464,26 @@ export class ThreadSafeArena extends AllocatorBase {
     if (this.closed || Atomics.load(this.words, HEAD.closed) !== 0) throw this.closedError(method);
   }
 
+  /**
+   * Lets go of this thread's share. A budget that refuses its bytes is offered them again by another call.
+   *
+   * @throws ERR_MEMORY_IN_USE while the memory is pinned: still open then
+   */
+  override [Symbol.dispose](): void {
+    if (this.closed) this.repayment.settle();
+    else super[Symbol.dispose]();
+  }
+
   /** Lets go of this thread's share; the memory goes with the last one. Views in this thread live as long as others do. */
   protected letGo(): void {
     this.peak = this.peakUsedBytes;
     this.stats();
     const row = this.books.row(this.row);
-    this.data.free();
+    if (this.data.state !== 'freed') this.data.free();
     this.segment = -1;
     this.room = -1;
     Atomics.store(this.words, row + ROW.state, 0);
     this.booksRegion.free();
-    this.onRelease();
+    this.repayment.give(this.chargedBytes); // the memory has gone, whatever the budget says
   }
 }

@@ -347,8 +347,14 @@ export class StreamingArena implements Disposable {
     });
   }
 
-  /** Frees every buffer, leased or not. @throws ERR_MEMORY_IN_USE for pinned memory: a second call frees it */
+  /**
+   * Frees every buffer, leased or not.
+   *
+   * @throws ERR_MEMORY_IN_USE for pinned memory: a second call frees it; ERR_MEMORY_INVALID_STATE from inside of the
+   *   arena's own provider or budget while a buffer is got
+   */
   [Symbol.dispose](): void {
+    this.needIdle();
     if (!this.closed) {
       this.closed = true;
       this.leased = 0;
@@ -392,17 +398,21 @@ export class StreamingArena implements Disposable {
   }
 
   private hold(): Chunk | null {
-    if (this.busy) {
-      throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.name}: called by its own provider or budget`, {
-        source: this.name,
-      });
-    }
+    this.needIdle();
     this.busy = true;
     try {
       return this.store.acquire(this.bufferBytes);
     } finally {
       this.busy = false;
     }
+  }
+
+  private needIdle(): void {
+    if (!this.busy) return;
+    throw memoryError('ERR_MEMORY_INVALID_STATE', `${this.name}: called by its own provider or budget`, {
+      source: this.name,
+      hint: 'Let the callback return first.',
+    });
   }
 
   private give(slot: number, moved: boolean): void {

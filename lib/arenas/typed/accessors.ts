@@ -1,6 +1,6 @@
 import { describe, INSPECT, memoryError } from '../../core';
 import type { ArrayField, PlacedField, PlacedLayout, StringField } from './layout';
-import { FITS, isArrayOf, misfit } from './ranges';
+import { arrayLength, FITS, isArrayOf, misfit } from './ranges';
 import { beginOf, innerOf, openRecord, RecordBase, type RecordHost } from './record';
 import { type FieldProperty, SCALAR_PROPERTIES } from './scalars';
 import { shown } from './shown';
@@ -56,13 +56,13 @@ function arrayProperty(name: string, field: ArrayField, offset: number): FieldPr
     set(values) {
       const before = viewOf(this);
       const same = kind !== 'bool' && isArrayOf(before.constructor.name, values);
-      if (same && (values as Float64Array).length > length) {
-        const given = (values as Float64Array).length;
+      const given = same ? arrayLength(values) : 0;
+      if (given > length) {
         throw memoryError('ERR_MEMORY_OUT_OF_RANGE', `field '${name}' holds ${length} values, got ${given}`);
       }
       const list = (same ? values : checkedList(name, field, values)) as Float64Array;
       const target = viewOf(this); // an iterable may have reset the arena
-      const count = list.length;
+      const count = same ? given : list.length;
       target.set(list);
       target.fill((kind === 'u64' || kind === 'i64' ? 0n : 0) as number, count);
     },

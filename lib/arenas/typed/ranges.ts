@@ -46,12 +46,18 @@ export const FITS: Readonly<Record<NumberKind, (value: unknown) => boolean>> = O
   i64: isI64,
 });
 
-const TAG = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
-  ?.get as () => string | undefined;
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const TAG = Object.getOwnPropertyDescriptor(TYPED_ARRAY, Symbol.toStringTag)?.get as () => string | undefined;
+const LENGTH = Object.getOwnPropertyDescriptor(TYPED_ARRAY, 'length')?.get as () => number;
 
 /** True for a typed array by this name, of whichever realm: all that it holds fits into another one. */
 export function isArrayOf(name: string, values: unknown): boolean {
   return TAG.call(values) === name;
+}
+
+/** The length of what is a typed array, also where it has a property of that name that says something else. */
+export function arrayLength(values: unknown): number {
+  return LENGTH.call(values);
 }
 
 /** The error for a value that does not fit. ERR_MEMORY_OUT_OF_RANGE, or ERR_MEMORY_INVALID_ARGUMENT for another type. */

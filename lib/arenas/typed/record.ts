@@ -16,6 +16,8 @@ export interface RecordHost {
 export let openRecord: (record: RecordBase, name: string) => ChunkViews;
 /** @internal Where the record begins in its chunk. */
 export let beginOf: (record: RecordBase) => number;
+/** @internal Shows another record, which lies at `begin` of its chunk and at `place` of the arena's space. */
+export let placeRecord: (record: RecordBase, views: ChunkViews, begin: number, place: number) => void;
 /** @internal A record inside of a record, made when first asked for. */
 export let innerOf: (
   record: RecordBase,
@@ -50,6 +52,13 @@ export class RecordBase {
       return record.#views;
     };
     beginOf = (record) => record.#begin;
+    placeRecord = (record, views, begin, place) => {
+      record.#views = views;
+      record.#begin = begin;
+      record.#place = place;
+      record.#stamp = record.#host.stamp;
+      record.#inner = undefined;
+    };
     innerOf = (record, name, slot, make) => {
       const views = openRecord(record, name);
       record.#inner ??= [];
@@ -78,11 +87,7 @@ export class RecordBase {
   moveTo(offset: number): this {
     if (!(#host in this)) throw noRecord('moveTo', this);
     const { views, at } = this.#host.locate(offset);
-    this.#views = views;
-    this.#begin = at;
-    this.#place = offset;
-    this.#stamp = this.#host.stamp;
-    this.#inner = undefined;
+    placeRecord(this, views, at, offset);
     return this;
   }
 }

@@ -1,10 +1,10 @@
 import { FAST_LIMIT } from '../../allocators';
 import { checkBoolean, checkFunction, checkInteger, checkOptions, INSPECT, memoryError, overPreset } from '../../core';
-import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats, type Chunk } from '../arena';
+import { ARENA_KEYS, Arena, type ArenaOptions, type ArenaStats, BlockWalk, type Chunk } from '../arena';
 import { makeRecordClass, type RecordClass } from './accessors';
 import { runHook } from './hooks';
 import { type PlacedLayout, placeLayout, type RecordInit, type RecordLayout } from './layout';
-import type { RecordBase, RecordHost } from './record';
+import { placeRecord, type RecordBase, type RecordHost } from './record';
 import { shown } from './shown';
 import { type ArenaRecord, RecordSlice } from './slice';
 import { ChunkViews } from './views';
@@ -200,25 +200,35 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
   /** Every record, oldest first. Records made meanwhile may be left out; a reset() ends it. */
   *[Symbol.iterator](): Iterator<ArenaRecord<L>> {
     const { stamp } = this.host;
-    for (const offset of this.offsets()) {
-      if (stamp !== this.host.stamp) return;
-      yield this.make(offset);
+    const stride = this.layout.byteLength;
+    const walk = new BlockWalk(this.arena.level);
+    while (stamp === this.host.stamp && this.arena.walkOn(walk)) {
+      const chunk = walk.chunk as Chunk;
+      for (let at = walk.start; at < walk.end && stamp === this.host.stamp; at += stride) {
+        yield this.recordAt(chunk, at);
+      }
     }
   }
 
   /**
-   * Calls back for every record with one object that moves from record to record: no garbage. Keep nothing of it.
+   * Calls back for every record, oldest first, with one object that moves from record to record: no garbage. Keep nothing
+   * of it. Records made meanwhile may be left out; a reset() ends it.
    *
    * @throws what `visit` throws
    */
   forEach(visit: (record: ArenaRecord<L>) => void): void {
     checkFunction('TypedArena.forEach: visit', visit);
     const { stamp } = this.host;
+    const stride = this.layout.byteLength;
+    const walk = new BlockWalk(this.arena.level);
     let record: ArenaRecord<L> | undefined;
-    for (const offset of this.offsets()) {
-      if (stamp !== this.host.stamp) return;
-      record = record === undefined ? this.make(offset) : record.moveTo(offset);
-      visit(record);
+    while (stamp === this.host.stamp && this.arena.walkOn(walk)) {
+      const chunk = walk.chunk as Chunk;
+      for (let at = walk.start; at < walk.end && stamp === this.host.stamp; at += stride) {
+        if (record === undefined) record = this.recordAt(chunk, at);
+        else placeRecord(record as unknown as RecordBase, this.viewsIn(chunk), at, chunk.base + at);
+        visit(record);
+      }
     }
   }
 
@@ -312,6 +322,11 @@ export class TypedArena<L extends RecordLayout> implements Disposable, Iterable<
       for (let at = 0; at < byteLength; at += stride) list.push(chunk.base + start + at);
     });
     return list;
+  }
+
+  private recordAt(chunk: Chunk, at: number): ArenaRecord<L> {
+    const record = new this.RecordClass(this.host, this.viewsIn(chunk), at, chunk.base + at);
+    return record as unknown as ArenaRecord<L>;
   }
 
   private make(offset: number): ArenaRecord<L> {

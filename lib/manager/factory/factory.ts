@@ -23,14 +23,17 @@ import type {
   ProviderDescription,
   ProviderKind,
 } from './description';
-import { ADAPTOR_KINDS, ALLOCATOR_KINDS, PROVIDER_KINDS } from './kinds';
+import { ADAPTOR_KEYS, ADAPTOR_KINDS, ALLOCATOR_KINDS, PROVIDER_KINDS } from './kinds';
 
 const WHERE = 'AllocatorFactory.create';
 const COMMON_KEYS = ['kind', 'name', 'preset', 'adaptors'] as const;
+/** Fallbacks inside of fallbacks: a description that holds itself ends here. */
+const DEEPEST = 16;
 
 /**
- * Makes allocators from plain descriptions, such as a configuration holds. Every key is checked before anything is made; what
- * was made is disposed when a later layer fails.
+ * Makes allocators from plain descriptions, such as a configuration holds. Every kind, preset and key is checked before any
+ * memory is taken, those of a fallback's second allocator as well (at most 16 inside of each other), but for the options of
+ * adaptors of your own; what was made is disposed when a later layer fails.
  *
  * The allocator belongs to the caller. Providers that a description names are made once for equal descriptions and belong
  * to the factory: dispose it after the allocators.
@@ -89,15 +92,30 @@ export class AllocatorFactory implements Disposable {
    * @throws ERR_MEMORY_INVALID_ARGUMENT for an unknown kind, key or preset, naming the nearest one, and what the kinds throw
    */
   create(description: AllocatorDescription): Allocator {
+    const checked = this.check(description, 0);
+    this.findProviders(checked);
+    return this.make(checked);
+  }
+
+  /** Looks at everything that it says, and makes nothing. */
+  private check(description: unknown, depth: number): CheckedAllocator {
     const given = read(WHERE, description);
     const kind = this.pick('kind', this.kinds, given['kind']);
     const definition = this.kinds.get(kind) as AllocatorKind;
     checkKeys(`${WHERE}: '${kind}'`, given, [...COMMON_KEYS, ...definition.keys]);
     const preset = this.checkPreset(kind, definition, given['preset']);
-    const adaptors = this.checkAdaptors(given['adaptors']);
+    const adaptors = this.checkAdaptors(given['adaptors'], depth);
     const options: Record<string, unknown> = {};
     for (const key of ['name', ...definition.keys]) if (given[key] !== undefined) options[key] = given[key];
+    return { definition, preset, options, adaptors };
+  }
+
+  private findProviders({ options, adaptors }: CheckedAllocator): void {
     if (options['provider'] !== undefined) options['provider'] = this.provider(options['provider'] as ProviderChoice);
+    for (const { secondary } of adaptors) if (secondary !== null) this.findProviders(secondary);
+  }
+
+  private make({ definition, preset, options, adaptors }: CheckedAllocator): Allocator {
     let allocator = definition.make(options, preset);
     try {
       for (const adaptor of adaptors) allocator = this.wrap(allocator, adaptor);
@@ -146,27 +164,43 @@ export class AllocatorFactory implements Disposable {
     if (typeof provider[Symbol.dispose] === 'function') this.closing.push(provider as unknown as Disposable);
   }
 
-  private wrap(inner: Allocator, { kind, options }: CheckedAdaptor): Allocator {
-    if (kind !== 'fallback') return (this.adaptors.get(kind) as AdaptorKind)(inner, options);
-    const { secondary, ...rest } = options;
-    const second = this.create(secondary as AllocatorDescription);
+  private wrap(inner: Allocator, { kind, options, secondary }: CheckedAdaptor): Allocator {
+    if (secondary === null) return (this.adaptors.get(kind) as AdaptorKind)(inner, options);
+    const second = this.make(secondary);
     try {
-      return new FallbackAllocator(inner, second, rest);
+      return new FallbackAllocator(inner, second, options);
     } catch (error) {
       second[Symbol.dispose]();
       throw error;
     }
   }
 
-  private checkAdaptors(adaptors: unknown): CheckedAdaptor[] {
+  private checkAdaptors(adaptors: unknown, depth: number): CheckedAdaptor[] {
     if (adaptors === undefined) return [];
     if (!Array.isArray(adaptors)) throw invalid(`${WHERE}: adaptors must be an array, got ${describe(adaptors)}`);
     const known = new Map<string, unknown>([...this.adaptors, ['fallback', null]]);
     return (adaptors as AdaptorDescription[]).map((adaptor) => {
       const { kind, ...options } =
         typeof adaptor === 'string' ? { kind: adaptor } : read(`${WHERE}: adaptors`, adaptor);
-      return { kind: this.pick('adaptors: kind', known, kind), options };
+      return this.checkAdaptor(this.pick('adaptors: kind', known, kind), options, depth);
     });
+  }
+
+  private checkAdaptor(kind: string, given: Record<string, unknown>, depth: number): CheckedAdaptor {
+    const keys = Object.hasOwn(ADAPTOR_KEYS, kind) ? ADAPTOR_KEYS[kind] : undefined;
+    if (keys !== undefined) checkKeys(`${WHERE}: adaptor '${kind}'`, given, keys);
+    if (kind !== 'fallback') return { kind, options: given, secondary: null };
+    if (depth === DEEPEST) {
+      throw memoryError(
+        'ERR_MEMORY_INVALID_ARGUMENT',
+        `${WHERE}: more than ${DEEPEST} fallbacks inside of each other`,
+        {
+          hint: 'Does a description hold itself as its secondary?',
+        },
+      );
+    }
+    const { secondary, ...options } = given;
+    return { kind, options, secondary: this.check(secondary, depth + 1) };
   }
 
   private checkPreset(kind: string, { presets = [] }: AllocatorKind, preset: unknown): string | undefined {
@@ -204,9 +238,18 @@ export class AllocatorFactory implements Disposable {
   }
 }
 
+interface CheckedAllocator {
+  readonly definition: AllocatorKind;
+  readonly preset: string | undefined;
+  readonly options: Record<string, unknown>;
+  readonly adaptors: readonly CheckedAdaptor[];
+}
+
 interface CheckedAdaptor {
   readonly kind: string;
   readonly options: Record<string, unknown>;
+  /** Of a fallback. */
+  readonly secondary: CheckedAllocator | null;
 }
 
 function invalid(message: string): MemoryError {

@@ -21,7 +21,10 @@ import {
   BudgetedAllocator,
   type BudgetedOptions,
   FailureInjectingAllocator,
+  type FailureInjectingOptions,
+  type FallbackOptions,
   GuardedAllocator,
+  type GuardedOptions,
   MonitoredAllocator,
   type MonitoredOptions,
   RecordingAllocator,
@@ -29,6 +32,7 @@ import {
   RetryingAllocator,
   type RetryingOptions,
   TrackedAllocator,
+  type TrackedOptions,
 } from '../../tracking';
 import type { AdaptorKind, AllocatorKind, ProviderKind } from './description';
 
@@ -172,6 +176,31 @@ export const ADAPTOR_KINDS: Readonly<Record<string, AdaptorKind>> = {
   recording: (inner, options) => new RecordingAllocator(inner, options as RecordingOptions),
   retrying: (inner, options) => new RetryingAllocator(inner, options as unknown as RetryingOptions),
   failing: (inner, options) => new FailureInjectingAllocator(inner, options),
+};
+
+/** Every key of an options type, so that none can be forgotten here. */
+function keysOf<O>(keys: Record<keyof O & string, true>): readonly string[] {
+  return Object.keys(keys);
+}
+
+/** The options of each kind of adaptor. The classes check them as well, when the memory inside of them is there already. */
+export const ADAPTOR_KEYS: Readonly<Record<string, readonly string[]>> = {
+  tracked: keysOf<TrackedOptions>({
+    ...{ level: true, sampleInterval: true, stackDepth: true, maxSites: true, seed: true, name: true },
+  }),
+  guarded: keysOf<GuardedOptions>({
+    ...{ canaryBytes: true, allocatedFill: true, freedFill: true, quarantineBytes: true, name: true },
+  }),
+  budgeted: keysOf<BudgetedOptions>({ budget: true, limitBytes: true, name: true }),
+  monitored: keysOf<MonitoredOptions>({ signal: true, limits: true, name: true }),
+  recording: keysOf<RecordingOptions>({
+    ...{ sink: true, path: true, clock: true, bufferBytes: true, extraColumns: true, name: true },
+  }),
+  retrying: keysOf<RetryingOptions>({ onFailure: true, maxAttempts: true, name: true }),
+  failing: keysOf<FailureInjectingOptions>({
+    ...{ every: true, after: true, probability: true, seed: true, predicate: true, code: true, name: true },
+  }),
+  fallback: keysOf<FallbackOptions & { secondary: true }>({ secondary: true, secondaryBase: true, name: true }),
 };
 
 export const PROVIDER_KINDS: Readonly<Record<string, ProviderKind>> = {

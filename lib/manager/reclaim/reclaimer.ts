@@ -4,6 +4,7 @@ import {
   checkInteger,
   checkOptions,
   checkString,
+  ignoreFailure,
   type MemoryError,
   memoryError,
   type PressureSignal,
@@ -123,6 +124,11 @@ export class Reclaimer {
     return this.sum(false);
   }
 
+  /** @internal As reclaimableBytes(), without the targets that budgets do not ask: the tiers of a system, which take long to look. */
+  offeredBytes(): number {
+    return this.sum(true);
+  }
+
   private sum(forBudgets: boolean): number {
     let total = 0;
     for (const target of this.targets.values()) {
@@ -219,11 +225,12 @@ export class Reclaimer {
     const entry = Object.freeze({ ...round, asked: Object.freeze(round.asked), failed: Object.freeze(round.failed) });
     this.entries.push(entry);
     if (this.entries.length > this.journalLength) this.entries.shift();
+    const failed = (): void => void (this.failures += 1); // a listener that throws undoes nothing
     for (const listener of this.listeners) {
       try {
-        listener(entry);
+        ignoreFailure(listener(entry), failed);
       } catch {
-        this.failures += 1; // a listener that throws undoes nothing
+        failed();
       }
     }
   }

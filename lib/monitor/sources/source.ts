@@ -1,4 +1,4 @@
-import { describe, isMemoryError, memoryError, type PressureLevel } from '../../core';
+import { describe, ignoreFailure, isMemoryError, memoryError, type PressureLevel } from '../../core';
 import { isLevel } from '../scale';
 
 /** What a source says at one moment. */
@@ -158,9 +158,9 @@ export class SourceSlot {
     }
   }
 
-  private guarded(work: () => void): void {
+  private guarded(work: () => unknown): void {
     try {
-      work();
+      ignoreFailure(work(), this.onFailure);
     } catch (error) {
       this.onFailure(error);
     }
@@ -169,7 +169,10 @@ export class SourceSlot {
 
 function checkReading(reading: SourceReading): SourceReading {
   const { level, value, detail } = (reading ?? {}) as Partial<SourceReading>;
-  if (!isLevel(level)) throw unavailable(`it answered with ${describe(reading)} and no level`);
+  if (!isLevel(level)) {
+    ignoreFailure(reading); // a promise is no reading, and may fail
+    throw unavailable(`it answered with ${describe(reading)} and no level`);
+  }
   return {
     level,
     value: typeof value === 'number' && Number.isFinite(value) ? value : null,

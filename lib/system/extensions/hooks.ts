@@ -1,4 +1,4 @@
-import { checkFunction, checkOneOf, describe, memoryError } from '../../core';
+import { checkFunction, checkOneOf, describe, ignoreFailure, memoryError } from '../../core';
 import type { Logger } from './interfaces';
 import {
   checkPlugin,
@@ -162,14 +162,19 @@ export class Hooks {
       Object.freeze(event);
       for (const { kinds, listener } of this.observers) {
         if (!kinds.has(event.kind)) continue;
+        const failed = (error: unknown): void => this.observerFailed(event, error);
         try {
-          listener(event);
+          ignoreFailure(listener(event), failed);
         } catch (error) {
-          this.observerFailures += 1;
-          this.log('error', { event: event.kind, error: wordsOf(error) }, 'an observer failed');
+          failed(error);
         }
       }
     });
+  }
+
+  private observerFailed(event: SystemEvent, error: unknown): void {
+    this.observerFailures += 1;
+    this.log('error', { event: event.kind, error: wordsOf(error) }, 'an observer failed');
   }
 
   /** At once, or where somebody else's code runs, after it. */
@@ -199,7 +204,7 @@ export class Hooks {
     if (this.logger === null) return;
     this.enter();
     try {
-      this.logger[level]?.(fields, message);
+      ignoreFailure(this.logger[level]?.(fields, message), () => void (this.loggerFailures += 1));
     } catch {
       this.loggerFailures += 1;
     } finally {

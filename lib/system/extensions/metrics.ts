@@ -1,28 +1,64 @@
+import { ignoreFailure } from '../../core';
 import type { SystemStats } from '../report';
 import type { MetricsSink } from './interfaces';
 
 const PREFIX = 'nebula_memory_';
 
-/** Turns statistics into a sink's counters and gauges; counters are told as what came since the last time. */
+type Labels = Readonly<Record<string, string>>;
+
+/**
+ * Turns statistics into a sink's counters and gauges; counters are told as what came since the last time. What the sink
+ * throws for is told again with the next.
+ */
 export class MetricsPublisher {
   private readonly sink: MetricsSink;
-  private readonly last = new Map<string, number>();
+  /** What the sink knows of each counter, by tenant; the system's own stand under ''. */
+  private readonly told = new Map<string, Map<string, number>>();
+  /** Of the round under way. */
+  private failed: (error: unknown) => void = () => {};
 
   constructor(sink: MetricsSink) {
     this.sink = sink;
   }
 
-  private counter(name: string, value: number, labels: Readonly<Record<string, string>>): void {
-    const key = `${name}|${Object.values(labels).join('|')}`;
-    const before = this.last.get(key) ?? 0;
-    // One that is smaller began anew: its tenant was made again.
-    const delta = value >= before ? value - before : value;
-    this.last.set(key, value);
-    if (delta > 0) this.sink.counter(PREFIX + name, delta, labels);
+  /** A tenant that was closed: one of the same name counts from 0. */
+  forget(tenant: string): void {
+    this.told.delete(tenant);
   }
 
-  /** @throws what the sink throws */
-  publish(stats: SystemStats): void {
+  private counter(name: string, value: number, labels: Labels, tenant: string = ''): void {
+    let told = this.told.get(tenant);
+    if (told === undefined) {
+      told = new Map();
+      this.told.set(tenant, told);
+    }
+    const known = told;
+    const key = `${name}|${Object.values(labels).join('|')}`;
+    const delta = value - (known.get(key) ?? 0);
+    if (delta <= 0) return;
+    const { failed } = this;
+    const answer: unknown = this.sink.counter(PREFIX + name, delta, labels);
+    known.set(key, value);
+    ignoreFailure(answer, (error) => {
+      known.set(key, (known.get(key) ?? 0) - delta);
+      failed(error);
+    });
+  }
+
+  private gauge(name: string, value: number, labels: Labels): void {
+    ignoreFailure(this.sink.gauge(PREFIX + name, value, labels), this.failed);
+  }
+
+  /**
+   * @param failed told of the first promise of the sink that fails
+   * @throws what the sink throws
+   */
+  publish(stats: SystemStats, failed: (error: unknown) => void): void {
+    let failures = 0;
+    this.failed = (error) => {
+      failures += 1;
+      if (failures === 1) failed(error);
+    };
     const system = stats.name;
     const spaces = [
       { tenant: '', tiers: stats.tiers },
@@ -31,11 +67,11 @@ export class MetricsPublisher {
     for (const { tenant, tiers } of spaces) {
       for (const { tier, usedBytes, reservedBytes, liveBlocks, served, fellThrough } of merge(tiers)) {
         const labels = { system, tenant, tier };
-        this.sink.gauge(`${PREFIX}used_bytes`, usedBytes, labels);
-        this.sink.gauge(`${PREFIX}reserved_bytes`, reservedBytes, labels);
-        this.sink.gauge(`${PREFIX}live_blocks`, liveBlocks, labels);
-        this.counter('requests_total', served, labels);
-        this.counter('fall_throughs_total', fellThrough, labels);
+        this.gauge('used_bytes', usedBytes, labels);
+        this.gauge('reserved_bytes', reservedBytes, labels);
+        this.gauge('live_blocks', liveBlocks, labels);
+        this.counter('requests_total', served, labels, tenant);
+        this.counter('fall_throughs_total', fellThrough, labels, tenant);
       }
     }
     this.counter('refusals_total', stats.refusals, { system, reason: 'budget' });
@@ -43,10 +79,10 @@ export class MetricsPublisher {
     this.counter('refusals_total', stats.failures, { system, reason: 'room' });
     this.counter('reclaimed_bytes_total', stats.reclaimer.freedBytes, { system });
     for (const { name, usedBytes } of stats.caches)
-      if (usedBytes !== null) this.sink.gauge(`${PREFIX}cache_bytes`, usedBytes, { system, cache: name });
+      if (usedBytes !== null) this.gauge('cache_bytes', usedBytes, { system, cache: name });
     const { budget } = stats;
-    if (budget?.usedBytes != null) this.sink.gauge(`${PREFIX}budget_used_bytes`, budget.usedBytes, { system });
-    if (budget?.limitBytes != null) this.sink.gauge(`${PREFIX}budget_limit_bytes`, budget.limitBytes, { system });
+    if (budget?.usedBytes != null) this.gauge('budget_used_bytes', budget.usedBytes, { system });
+    if (budget?.limitBytes != null) this.gauge('budget_limit_bytes', budget.limitBytes, { system });
   }
 }
 

@@ -84,6 +84,7 @@ export class Tenant implements MemoryUsage, Disposable {
   private readonly host: TenantHost;
   /** @internal */
   readonly space: Space;
+  private readonly endWaits: () => void;
   private closed = false;
   private ended = false;
 
@@ -116,8 +117,9 @@ export class Tenant implements MemoryUsage, Disposable {
     const provider = this.guardPages ? new PageProvider({ guard: true }) : given.provider;
     this.host = host;
     this.name = name;
-    const { charged, own } = tenantBudget(system.budget, name, limitBytes, guaranteed);
+    const { charged, own, endWaits } = tenantBudget(system.budget, name, limitBytes, guaranteed);
     this.budget = own;
+    this.endWaits = endWaits;
     const plan = {
       bytes,
       upToBytes: bytes,
@@ -232,6 +234,7 @@ export class Tenant implements MemoryUsage, Disposable {
       );
     }
     this.closed = true; // what throws from here on leaves the rest to the next call
+    this.endWaits();
     this.space.close();
     this.host.forget(this);
     this.budget.close();

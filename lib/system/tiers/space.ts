@@ -1,6 +1,6 @@
-import type { Allocator, BudgetLike } from '../../core';
+import { type Allocator, type BudgetLike, ignoreFailure } from '../../core';
 import type { AllocatorManager, Owner } from '../../manager';
-import { BLOCK_ALIGNMENT, Tier, type TierHome, type TierPlan } from './tier';
+import { BLOCK_ALIGNMENT, sumOfAll, Tier, type TierHome, type TierPlan } from './tier';
 
 const CHARGED = 0;
 const OWED = 1;
@@ -146,10 +146,16 @@ export class Space implements TierHome {
       return;
     }
     try {
-      this.budget?.release(bytes);
+      const answer: unknown = this.budget?.release(bytes);
+      if (answer !== undefined) this.watch(answer, bytes);
     } catch {
       this.owe(bytes);
     }
+  }
+
+  // A budget may refuse by a promise. Apart: a closure in giveBack() would cost each call something.
+  private watch(answer: unknown, bytes: number): void {
+    ignoreFailure(answer, () => this.owe(bytes));
   }
 
   private owe(bytes: number): void {
@@ -163,7 +169,8 @@ export class Space implements TierHome {
     this.books[OWED] = 0;
     this.owes = false;
     try {
-      this.budget?.release(all);
+      const answer: unknown = this.budget?.release(all);
+      if (answer !== undefined) this.watch(answer, all);
     } catch {
       this.owe(all);
     }
@@ -200,11 +207,13 @@ export class Space implements TierHome {
     });
   }
 
+  /** As Tier.trim(), of all. @throws what one of them throws, after the others */
   trim(): number {
-    let freed = 0;
-    for (const tier of [...this.tiers, ...this.classes]) freed += tier.trim();
-    for (const tier of this.tiers) this.unfold(tier); // the one that it led to may have gone
-    return freed;
+    try {
+      return sumOfAll([...this.tiers, ...this.classes], (tier) => tier.trim());
+    } finally {
+      for (const tier of this.tiers) this.unfold(tier); // the one that it led to may have gone
+    }
   }
 
   /** Lets go of all memory and of what the budget was charged for it. @throws ERR_MEMORY_IN_USE for pinned memory: what is left closes at the next call */

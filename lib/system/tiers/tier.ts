@@ -65,6 +65,8 @@ export class Tier {
   took = 0;
   /** What blocks were charged, by handle, where that is not chargeOf() of their size. */
   private readonly charges = new Map<number, number>();
+  /** Those whose memory is half gone, since giving it back failed: they serve nobody, and trim() and close() try again. */
+  private readonly leaving = new Set<Owner>();
   /** Counters of allocators that have gone. */
   private servedBefore = 0;
   private readonly plan: TierPlan;
@@ -101,6 +103,7 @@ export class Tier {
   }
 
   private takeFrom(owner: Owner, byteLength: number, alignment: number): number {
+    if (this.leaving.size > 0 && this.leaving.has(owner)) return -1;
     const { allocator } = owner;
     const counts = this.home.budget !== null && (this.plan.takesMore || alignment > BLOCK_ALIGNMENT);
     const before = counts ? allocator.usedBytes : 0;
@@ -109,7 +112,7 @@ export class Tier {
     try {
       offset = allocator.tryAllocate(byteLength, alignment);
     } catch (error) {
-      if (isMemoryError(error) && error.category === 'exhausted') return -1;
+      if (isMemoryError(error) && (error.category === 'exhausted' || error.code === 'ERR_MEMORY_CLOSED')) return -1;
       throw error;
     }
     if (offset === -1) return -1;
@@ -154,10 +157,23 @@ export class Tier {
     }
     const name = this.serial === 0 ? `${this.prefix}${this.name}` : `${this.prefix}${this.name}-${this.serial + 1}`;
     this.serial += 1;
-    const owner = this.manager.enter(name, allocator, { owned: true });
+    const owner = this.enter(name, allocator);
     owner.data = this;
     this.owners.push(owner);
     return owner;
+  }
+
+  private enter(name: string, allocator: Allocator): Owner {
+    try {
+      return this.manager.enter(name, allocator, { owned: true });
+    } catch (error) {
+      try {
+        allocator[Symbol.dispose](); // nobody else knows of it
+      } catch {
+        // why it could not be entered is what helps
+      }
+      throw error;
+    }
   }
 
   /** After a block of it was freed: an allocator that is empty gives back what is above `retainBytes`. */
@@ -172,19 +188,38 @@ export class Tier {
     trimOf(owner.allocator, Math.max(0, retainBytes - kept));
   }
 
-  /** Gives what is free back to the system; allocators without blocks, but for the first, go. Returns the bytes. */
+  /**
+   * Gives what is free back to the system; allocators without blocks, but for the first, go. Returns the bytes.
+   *
+   * @throws ERR_MEMORY_IN_USE for pinned memory, and what a provider throws, once the others have gone
+   */
   trim(): number {
-    let freed = 0;
-    for (const owner of [...this.owners].reverse()) {
-      freed += trimOf(owner.allocator, 0);
-      const stats = owner.allocator.stats();
-      if (owner === this.owners[0] || stats.liveAllocations > 0) continue;
-      this.manager.unregister(owner.name);
-      this.servedBefore += stats.allocations;
-      this.owners.splice(this.owners.indexOf(owner), 1);
-    }
+    const freed = sumOfAll([...this.owners].reverse(), (owner) => this.trimOne(owner));
     this.current = Math.min(this.current, Math.max(0, this.owners.length - 1));
     return freed;
+  }
+
+  private trimOne(owner: Owner): number {
+    const freed = trimOf(owner.allocator, 0);
+    const stats = owner.allocator.stats();
+    if (owner === this.owners[0] || stats.liveAllocations > 0) return freed;
+    this.current = 0; // the first one stays, whatever becomes of this one
+    this.letGo(owner, false);
+    return freed;
+  }
+
+  private letGo(owner: Owner, force: boolean): void {
+    const { allocations } = owner.allocator.stats();
+    try {
+      this.manager.unregister(owner.name, { force });
+    } catch (error) {
+      // Pinned memory is still all there.
+      if (!isMemoryError(error) || error.code !== 'ERR_MEMORY_IN_USE') this.leaving.add(owner);
+      throw error;
+    }
+    this.leaving.delete(owner);
+    this.servedBefore += allocations;
+    this.owners.splice(this.owners.indexOf(owner), 1);
   }
 
   /** Free memory that may be present: what trim() could give at most. */
@@ -230,16 +265,26 @@ export class Tier {
 
   /** Lets go of everything, whatever is handed out. */
   close(): void {
-    for (const owner of [...this.owners].reverse()) {
-      const { allocations } = owner.allocator.stats();
-      this.manager.unregister(owner.name, { force: true });
-      this.servedBefore += allocations;
-      this.owners.splice(this.owners.indexOf(owner), 1);
-    }
+    for (const owner of [...this.owners].reverse()) this.letGo(owner, true);
     this.charges.clear();
     this.serial = 0;
     this.current = 0;
   }
+}
+
+/** The sum over all. @throws what the first one that failed threw, after the others */
+export function sumOfAll<T>(items: Iterable<T>, count: (item: T) => number): number {
+  let total = 0;
+  const errors: unknown[] = [];
+  for (const item of items) {
+    try {
+      total += count(item);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+  return total;
 }
 
 /** Trims what is at the bottom of an allocator's adaptors; 0 where it cannot. */

@@ -1,3 +1,4 @@
+import { BumpAllocator, SystemAllocator } from '../../../lib/allocators';
 import { Supply } from '../../../lib/allocators/base';
 import { memoryError } from '../../../lib/core';
 import { Region } from '../../../lib/platform';
@@ -85,4 +86,45 @@ test('a promise that a budget answers with and that fails is a refusal as well',
   budget.release = release;
   supply.acquire('test', 4096);
   expect(budget.used).toBe(2 * 4096);
+});
+
+describe('memory of the system, with a budget', () => {
+  test('goes once, whatever the budget says, and the bytes with the next', () => {
+    const budget = new Stubborn();
+    using system = new SystemAllocator({ budget });
+    const [first, second] = [system.allocate(4096), system.allocate(4096)];
+    budget.refuses = 1;
+    system.deallocate(first, 4096);
+    expect([budget.used, system.stats().liveAllocations]).toEqual([8192, 1]);
+    system.deallocate(second, 4096);
+    expect(budget.used).toBe(0);
+  });
+
+  test('an allocator ends at the first dispose()', () => {
+    const budget = new Stubborn();
+    const bump = new BumpAllocator('64KiB', { budget });
+    budget.refuses = 1;
+    bump.dispose();
+    expect(bump.disposed).toBe(true);
+    expect(() => bump.allocate(8)).toThrow(expect.objectContaining({ code: 'ERR_MEMORY_CLOSED' }));
+  });
+
+  test('a reserve that answers by a promise is refused', async () => {
+    const reserve = async () => {
+      throw new Error('over');
+    };
+    const budget = { name: 'late', reserve: reserve as never, tryReserve: () => true, release: () => {} };
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    try {
+      expect(() => new BumpAllocator('64KiB', { budget })).toThrow(
+        expect.objectContaining({ code: 'ERR_MEMORY_INVALID_ARGUMENT' }),
+      );
+      await new Promise((done) => setImmediate(done));
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
 });

@@ -117,3 +117,15 @@ test('NumaProvider keeps one order for all nodes that do not exist', () => {
   for (let i = 0; i < 20; i += 1) numa.release(numa.acquire(4096));
   expect((numa as unknown as { orders: Map<number, unknown> }).orders.size).toBe(1);
 });
+
+test.each<[string, unknown]>([
+  ['a number', 5],
+  ['nothing', undefined],
+  ['a promise', Promise.resolve(new PageProvider())],
+  ['one without acquire', { name: 'x', pageBytes: 4096, release: () => {}, trim: () => 0 }],
+  ['one without trim', { name: 'x', pageBytes: 4096, acquire: () => {}, release: () => {} }],
+  ['one without pageBytes', { name: 'x', acquire: () => {}, release: () => {}, trim: () => 0 }],
+  ['one with odd pages', { name: 'x', pageBytes: 5000, acquire: () => {}, release: () => {}, trim: () => 0 }],
+])('NumaProvider refuses %s for a node', (_, made) => {
+  expectRefusal('ERR_MEMORY_INVALID_ARGUMENT', () => new NumaProvider({ provider: () => made as never }), 'numa');
+});

@@ -56,6 +56,19 @@ describe('SharedBumpAllocator', () => {
     }
   });
 
+  test.each([-8, -16, 3, 2 ** 40 + 1])(
+    'a checkpoint with %p bytes is refused, and the true one holds still',
+    (usedBytes) => {
+      first.allocate(16);
+      const mine = first.checkpoint();
+      first.allocate(16);
+      expect(() => first.restore({ ...mine, usedBytes })).toThrow(code('ERR_MEMORY_INVALID_ARGUMENT'));
+      expect(first.usedBytes).toBe(32);
+      first.restore(mine);
+      expect(first.usedBytes).toBe(16);
+    },
+  );
+
   test('the restore log allows what nothing went below since', () => {
     const log = new RestoreLog();
     log.note(1, 50);
