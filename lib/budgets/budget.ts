@@ -5,11 +5,11 @@ import {
   checkOneOf,
   checkOptions,
   checkString,
+  checkTimers,
   type MemoryUsage,
   memoryError,
   parseBytes,
   parseDuration,
-  systemTimers,
   type Timers,
   watchEnds,
 } from '../core';
@@ -26,7 +26,8 @@ import type {
   ReservationOptions,
 } from './options';
 import { policyOf } from './policy';
-import { type BudgetReclaimer, checkReclaimer, inOrder, reclaimableOf } from './reclaimer';
+import { type BudgetReclaimer, checkReclaimer, reclaimableOf } from './reclaimer';
+import { Reclaiming } from './reclaiming';
 import { Reservation } from './reservation';
 
 const CHILD_KEYS = ['limitBytes', 'guaranteedBytes', 'priority', 'policy', 'quantumBytes'] as const;
@@ -43,16 +44,12 @@ interface AcquireWaiter extends Waiting {
  */
 export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage, Disposable {
   private readonly timers: Timers;
-  private readonly reclaimers = new Set<BudgetReclaimer>();
   private readonly pending = new Set<AcquireWaiter>();
-  private closed = false;
   private refused = false;
   private peak = 0;
   private reservations = 0;
   private releases = 0;
   private refusals = 0;
-  private reclaimed = 0;
-  private reclaimFailures = 0;
 
   /**
    * A root budget; children come from child().
@@ -77,8 +74,9 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       priority: checkInteger(`${where}: priority`, given.priority ?? 50, 0, 100),
       quantumBytes: parseBytes(quantum, `${where}: quantumBytes`, { minBytes: 1 }),
       policy: policyOf(where, given.policy ?? 'greedy'),
+      reclaiming: (root) => new Reclaiming(root),
     });
-    this.timers = given.timers ?? parent?.timers ?? systemTimers;
+    this.timers = parent?.timers ?? checkTimers(where, given.timers);
   }
 
   /**
@@ -125,8 +123,9 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     this.needName(name);
     const made = new MemoryBudget(name, { ...checked, limitBytes: checked.limitBytes ?? this.limit }, this);
     if (checked.limitBytes !== undefined && made.limit > this.unpromised()) throw exceeded(this, made.limit, this);
-    if (made.guaranteed > 0 && !this.makeRoom(made.guaranteed)) throw exceeded(this, made.guaranteed, this);
+    const room = made.guaranteed === 0 || this.makeRoom(made.guaranteed);
     this.needOpen('child'); // a reclaimer may have closed it, or taken the name
+    if (!room) throw exceeded(this, made.guaranteed, this);
     this.needName(name);
     this.free -= made.guaranteed;
     made.held = made.guaranteed;
@@ -182,6 +181,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       this.reservations += 1;
       return true;
     }
+    this.needOpen('reserve'); // a reclaimer or a policy may have closed it
     this.refused = true;
     this.refusals += 1;
     return false;
@@ -265,6 +265,8 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       const waiter: AcquireWaiter = {
         node: this,
         at: this,
+        short: null,
+        asked: null,
         bytes,
         priority,
         arrival: this.tree.arrivals,
@@ -297,8 +299,10 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
       this.tree.arrivals += 1;
       this.tree.waiting += 1;
       this.pending.add(waiter);
+      const asked = place.waiters.peek() === undefined && !this.tree.reclaiming.running; // for it, by tryReserve()
       place.enqueue(waiter);
-      this.settle();
+      this.serveUp();
+      if (!asked && this.tree.waiting > 0) this.tree.reclaiming.plan();
     });
   }
 
@@ -323,8 +327,14 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
   /** Registers somebody who can give memory back; returns the function that removes it. */
   addReclaimer(reclaimer: BudgetReclaimer): () => void {
     this.needOpen('addReclaimer');
-    this.reclaimers.add(checkReclaimer('MemoryBudget.addReclaimer', reclaimer));
-    return () => void this.reclaimers.delete(reclaimer);
+    checkReclaimer('MemoryBudget.addReclaimer', reclaimer);
+    const { reclaiming, waiting } = this.tree;
+    if (!this.reclaimers.has(reclaimer)) reclaiming.count += 1;
+    this.reclaimers.add(reclaimer);
+    if (waiting > 0) reclaiming.plan();
+    return () => {
+      if (this.reclaimers.delete(reclaimer)) reclaiming.count -= 1;
+    };
   }
 
   /** Bytes that the reclaimers here and below say they could give. */
@@ -334,61 +344,22 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     return total;
   }
 
-  private *allReclaimers(): Generator<BudgetReclaimer> {
-    yield* this.reclaimers;
-    for (const child of this.children.values()) yield* (child as MemoryBudget).allReclaimers();
-  }
-
   /** Own free capacity, then that of the others, then reclaimers, then no. */
   private makeRoom(bytes: number): boolean {
     let blocked = this.ensure(bytes, null, false);
     if (blocked === null) return true;
-    if (blocked.waiters.peek() !== undefined || this.unreachable(bytes) !== null) return false;
+    if (this.unreachable(bytes) !== null) return false;
+    const { reclaiming } = this.tree;
+    if (blocked.waiters.peek() !== undefined && reclaiming.count > 0) {
+      reclaiming.hurry(this);
+      if (this.closed) return false; // by a reclaimer
+      blocked = this.ensure(bytes, null, false);
+      if (blocked === null) return true;
+    }
+    if (blocked.waiters.peek() !== undefined) return false;
     blocked.harvest();
-    blocked = this.ensure(bytes, null, false);
-    return blocked === null || this.reclaimFor(bytes, blocked as MemoryBudget);
-  }
-
-  private reclaimFor(bytes: number, refusing: MemoryBudget): boolean {
-    if (this.tree.reclaiming) return false; // a reclaimer that reserves: it gets what is free and nothing more
-    this.tree.reclaiming = true;
-    try {
-      for (const reclaimer of inOrder(refusing.allReclaimers())) {
-        if (this.tree.busy.has(reclaimer)) continue;
-        const before = refusing.totalUsed();
-        this.ask(reclaimer, Math.max(1, this.lacking(bytes, refusing)));
-        this.reclaimed += Math.max(0, before - refusing.totalUsed());
-        refusing.harvest();
-        if (this.ensure(bytes, null, false) === null) return true;
-      }
-      return false;
-    } finally {
-      this.tree.reclaiming = false;
-    }
-  }
-
-  /** What is missing for a request after all that is free on its way; a policy does not tell how much it wants. */
-  private lacking(bytes: number, refusing: BudgetNode): number {
-    if (this.tree.barred !== null) return bytes - this.free;
-    let lack = bytes - (refusing.limit - refusing.held) - refusing.free;
-    for (let node: BudgetNode = this; node !== refusing && node.parent !== null; node = node.parent) lack -= node.free;
-    return lack;
-  }
-
-  private ask(reclaimer: BudgetReclaimer, targetBytes: number): void {
-    try {
-      const answer = reclaimer.reclaim(targetBytes);
-      if (typeof answer === 'number') return;
-      this.tree.busy.add(reclaimer); // not asked again before it has answered
-      const failed = (): void => {
-        this.reclaimFailures += 1;
-      };
-      Promise.resolve(answer)
-        .catch(failed)
-        .finally(() => this.tree.busy.delete(reclaimer));
-    } catch {
-      this.reclaimFailures += 1; // the next one is asked; stats() tells
-    }
+    const refusing = this.ensure(bytes, null, false);
+    return refusing === null || reclaiming.provide(this, bytes, refusing);
   }
 
   /**
@@ -464,6 +435,7 @@ export class MemoryBudget extends BudgetNode implements BudgetLike, MemoryUsage,
     if (this.used > 0 || open.length > 0) throw stillHeld(this, open);
     this.closed = true;
     for (const waiter of [...this.pending]) waiter.refuse(closedError(this, 'acquire'), false); // detach() settles
+    this.tree.reclaiming.count -= this.reclaimers.size;
     this.reclaimers.clear();
     this.detach();
   }

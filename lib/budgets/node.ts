@@ -1,5 +1,6 @@
 import { type MemoryError, memoryError, type Waiter, WaiterQueue } from '../core';
 import { type BudgetPolicy, checkAllowance } from './policy';
+import type { BudgetReclaimer } from './reclaimer';
 
 /** A request that waits for capacity of a node. */
 export interface Waiting extends Waiter {
@@ -7,6 +8,9 @@ export interface Waiting extends Waiter {
   readonly node: BudgetNode;
   /** Where it stands. */
   at: BudgetNode;
+  /** Where reclaimers were asked for it as the first, and how much was tied up there when each was asked. */
+  short: BudgetNode | null;
+  asked: Map<BudgetReclaimer, number> | null;
   grant(): void;
   /** Ends the wait with an error; the caller counts it out. */
   fail(error: unknown): void;
@@ -17,15 +21,28 @@ export interface TreeState {
   /** Requests that wait anywhere in the tree. While there are any, nobody is served past them. */
   waiting: number;
   arrivals: number;
-  /** True while reclaimers run: what they reserve themselves is served from free capacity only. */
-  reclaiming: boolean;
+  readonly reclaiming: TreeReclaiming;
   /** After ensure() was in vain: the node that its parent's policy does not let grow; null where capacity is missing. */
   barred: BudgetNode | null;
-  /** Reclaimers that have not answered yet. */
-  readonly busy: WeakSet<object>;
+}
+
+/** Who asks the reclaimers of a tree. */
+export interface TreeReclaiming {
+  /** Reclaimers of the whole tree. */
+  count: number;
+  /** True while reclaimers run. */
+  readonly running: boolean;
+  /** For a request that nobody stands before. True when `node` has the bytes free. */
+  provide(node: BudgetNode, bytes: number, refusing: BudgetNode): boolean;
+  /** For those who wait between `from` and the root. */
+  hurry(from: BudgetNode): void;
+  /** For all who wait, soon. */
+  plan(): void;
 }
 
 export interface NodeOptions {
+  /** For the root of a tree. */
+  readonly reclaiming: (root: BudgetNode) => TreeReclaiming;
   readonly limitBytes: number;
   readonly guaranteedBytes: number;
   readonly priority: number;
@@ -44,6 +61,7 @@ export class BudgetNode {
   readonly waiters = new WaiterQueue<Waiting>();
   /** Children whose first waiter waits for this node's policy: they hold up nobody else. */
   readonly barred = new Set<BudgetNode>();
+  readonly reclaimers = new Set<BudgetReclaimer>();
   readonly tree: TreeState;
   readonly name: string;
   readonly parent: BudgetNode | null;
@@ -57,11 +75,17 @@ export class BudgetNode {
   held = 0;
   free = 0;
   used = 0;
+  closed = false;
+  /** Bytes ever granted to those who waited, here and below. */
+  granted = 0;
+  /** Bytes that came back while reclaimers were asked for its requests, and calls that failed. */
+  reclaimed = 0;
+  reclaimFailures = 0;
 
   constructor(name: string, parent: BudgetNode | null, options: NodeOptions) {
     this.name = name;
     this.parent = parent;
-    this.tree = parent?.tree ?? { waiting: 0, arrivals: 0, reclaiming: false, barred: null, busy: new WeakSet() };
+    this.tree = parent?.tree ?? { waiting: 0, arrivals: 0, reclaiming: options.reclaiming(this), barred: null };
     this.policy = options.policy;
     this.priority = options.priority;
     this.limit = options.limitBytes;
@@ -78,6 +102,11 @@ export class BudgetNode {
     let total = this.used;
     for (const child of this.children.values()) total += child.totalUsed();
     return total;
+  }
+
+  *allReclaimers(): Generator<BudgetReclaimer> {
+    yield* this.reclaimers;
+    for (const child of this.children.values()) yield* child.allReclaimers();
   }
 
   /** A path of names from the root, such as `service/images`. */
@@ -115,8 +144,8 @@ export class BudgetNode {
       blocked = parent.ensure(need, passed, further);
     }
     if (blocked !== null) return blocked;
-    // A policy that reserved meanwhile, which it must not, costs its user the answer and never the books.
-    if (this.free + got < bytes || this.held + got > this.limit) return this;
+    // A policy that reserved or closed meanwhile, which it must not, costs its user the answer and never the books.
+    if (this.free + got < bytes || this.held + got > this.limit || this.closed) return this;
     parent.free -= got;
     this.held += got;
     this.free += got;
@@ -160,12 +189,18 @@ export class BudgetNode {
   /** After capacity became free here: waiters first, otherwise whatever is more than will soon be needed goes up. */
   settle(): void {
     if (this.tree.waiting > 0) {
-      for (let node: BudgetNode | null = this; node !== null; node = node.parent) node.serve();
+      this.serveUp();
+      if (this.tree.waiting > 0) this.tree.reclaiming.plan();
       return;
     }
     if (this.parent === null || this.free <= 2 * this.quantum) return;
     this.lend(Math.floor((this.free - this.quantum) / this.quantum) * this.quantum);
     this.parent.settle();
+  }
+
+  /** Serves those who wait here or above and can be served. */
+  serveUp(): void {
+    for (let node: BudgetNode | null = this; node !== null; node = node.parent) node.serve();
   }
 
   /** Serves those who wait here, strictly in their order, and those of children that wait for the policy. */
@@ -199,10 +234,12 @@ export class BudgetNode {
       if (!waiter.done) this.fail(waiter, error);
       return true;
     }
+    if (waiter.done || this.waiters.peek() !== waiter) return true; // by the policy: it aborted, or called acquire()
     if (blocked === null) {
       this.waiters.pop();
       node.free -= bytes;
       node.used += bytes;
+      for (let up: BudgetNode | null = node; up !== null; up = up.parent) up.granted += bytes;
       waiter.done = true;
       this.tree.waiting -= 1;
       waiter.grant();
@@ -220,8 +257,8 @@ export class BudgetNode {
   }
 
   private fail(waiter: Waiting, error: unknown): void {
-    this.waiters.pop();
     waiter.done = true;
+    waiter.at.waiters.noteGone();
     this.tree.waiting -= 1;
     waiter.fail(error);
   }

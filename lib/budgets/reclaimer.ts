@@ -14,7 +14,8 @@ export interface BudgetReclaimer {
   reclaimableBytes(): number;
   /**
    * Gives back at least `targetBytes` where it can. Returns what it gave, for the statistics: what counts is what it
-   * released. A promise is awaited by `acquire` only; `reserve` and `tryReserve` do not wait for it.
+   * released. A promise is awaited by `acquire` only; `reserve` and `tryReserve` do not wait for it. Asked again as long
+   * as that sets something free, also for the first of those who wait: then in a microtask, or when another request comes.
    */
   reclaim(targetBytes: number): number | Promise<number>;
 }
@@ -41,10 +42,18 @@ export function reclaimableOf(reclaimer: BudgetReclaimer): number {
   }
 }
 
+function priorityOf(reclaimer: BudgetReclaimer): number {
+  try {
+    return reclaimer.priority ?? 50;
+  } catch {
+    return 50;
+  }
+}
+
 /** Those who have something to give, in the order in which they are asked: by priority, then the one with most. */
 export function inOrder(reclaimers: Iterable<BudgetReclaimer>): BudgetReclaimer[] {
   return [...reclaimers]
-    .map((reclaimer) => ({ reclaimer, bytes: reclaimableOf(reclaimer), priority: reclaimer.priority ?? 50 }))
+    .map((reclaimer) => ({ reclaimer, bytes: reclaimableOf(reclaimer), priority: priorityOf(reclaimer) }))
     .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => a.priority - b.priority || b.bytes - a.bytes)
     .map(({ reclaimer }) => reclaimer);

@@ -1,4 +1,4 @@
-import { type BudgetLike, checkInteger, type MemoryError, memoryError, type Timers } from '../core';
+import { type BudgetLike, checkInteger, type MemoryError, memoryError, stopTimer, type Timers } from '../core';
 
 /**
  * When a reservation takes its bytes: `strict` all of them now; `elastic` what is free now and the rest at claim();
@@ -26,7 +26,13 @@ export class Reservation implements Disposable {
     this.timers = timers;
     this.charged = chargedBytes;
     this.wanted = wantedBytes;
-    if (expiresMs !== undefined) this.timer = timers.start(() => this.expire(), expiresMs);
+    if (expiresMs === undefined) return;
+    try {
+      this.timer = timers.start(() => this.expire(), expiresMs);
+    } catch (error) {
+      this.giveBack('canceled'); // nobody gets this object: its bytes would be lost
+      throw error;
+    }
   }
 
   get state(): ReservationState {
@@ -110,20 +116,24 @@ export class Reservation implements Disposable {
   }
 
   private expire(): void {
-    if (this.ended === 'held') this.giveBack('expired');
+    try {
+      if (this.ended === 'held') this.giveBack('expired');
+    } catch {
+      // Its bytes were released by hand. In a timer nobody could catch what tells that.
+    }
   }
 
   private giveBack(state: ReservationState): void {
     const bytes = this.charged;
-    this.end(state);
     this.charged = 0;
     this.wanted = 0;
+    this.end(state);
     if (bytes > 0) this.budget.release(bytes);
   }
 
   private end(state: ReservationState): void {
     this.ended = state;
-    if (this.timer !== null) this.timers.stop(this.timer);
+    if (this.timer !== null) stopTimer(this.timers, this.timer);
     this.timer = null;
   }
 

@@ -11,6 +11,7 @@ export {
   checkString,
   overPreset,
 } from './check';
+export { checkClock, checkTimers } from './check-time';
 export { type Clock, systemClock } from './clock';
 export { describe } from './describe';
 export { disposeAll } from './disposable';
@@ -41,7 +42,7 @@ export { nearest } from './nearest';
 export { notForUsers } from './not-for-users';
 export { printable } from './printable';
 export { ignoreFailure, isThenable } from './thenable';
-export { systemTimers, type Timers } from './timers';
+export { stopTimer, systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';
 export {
   type ByteSize,

@@ -1,4 +1,4 @@
-import type { Timers } from './timers';
+import { stopTimer, type Timers } from './timers';
 
 const FIRST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 16;
@@ -36,7 +36,7 @@ export class Lookout {
   }
 
   stop(): void {
-    if (this.timer !== null) this.timers.stop(this.timer);
+    if (this.timer !== null) stopTimer(this.timers, this.timer);
     this.timer = null;
     this.looks = 0;
   }

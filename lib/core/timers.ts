@@ -29,3 +29,10 @@ export const systemTimers: Timers = Object.freeze({
   start: (work: () => void, delayMs: number, keepsAlive: boolean = false) => startPart({}, work, delayMs, keepsAlive),
   stop: (timer: unknown) => clearTimeout((timer as LongTimer).part),
 });
+
+/** Stops a timer, quietly: one that cannot be stopped calls somebody who finds nothing to do, and costs nobody his books. */
+export function stopTimer(timers: Timers, timer: unknown): void {
+  try {
+    timers.stop(timer);
+  } catch {}
+}

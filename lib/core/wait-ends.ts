@@ -1,4 +1,4 @@
-import type { Timers } from './timers';
+import { stopTimer, type Timers } from './timers';
 
 /** What ends a wait before its turn comes. */
 export interface WaitEnds {
@@ -21,9 +21,9 @@ export function watchEnds(timers: Timers, ends: WaitEnds): () => void {
   let timer: unknown = null;
   const onAbort = (): void => ends.aborted(signal as AbortSignal);
   const leave = (): void => {
-    if (timer !== null) timers.stop(timer);
-    timer = null;
     signal?.removeEventListener('abort', onAbort);
+    if (timer !== null) stopTimer(timers, timer);
+    timer = null;
   };
   if (deadlineMs !== undefined) timer = timers.start(() => ends.timedOut(deadlineMs), deadlineMs, true);
   try {

@@ -1,5 +1,6 @@
+import { SystemAllocator } from '../allocators';
 import { type Allocator, type AllocatorStats, checkInteger, checkOptions, disposeAll, memoryError } from '../core';
-import { AllocatorAdaptor, checkAllocator, isExhausted, nameIn } from './base';
+import { AllocatorAdaptor, checkAllocator, isExhausted, nameIn, unwrap } from './base';
 
 /** No single allocator has offsets above what 48 bits can name. */
 const PLAIN_REACH = 2 ** 48;
@@ -9,7 +10,8 @@ const GREATEST_BASE = 2 ** 52;
 export interface FallbackOptions {
   /**
    * First offset of the secondary: a multiple of 4096, at least the capacity of the primary. Default 2^48, in nests more,
-   * which a primary without a capacity needs. A lower one is for offsets that have to stay small.
+   * which a primary without a capacity needs, and a SystemAllocator with one, whose offsets only rise. A lower one is for
+   * offsets that have to stay small.
    */
   readonly secondaryBase?: number;
   /** For statistics and errors. Default: the kind of the adaptor around the inner name. */
@@ -191,10 +193,11 @@ function nameOf(allocator: Allocator): string {
   return checkAllocator('FallbackAllocator', allocator).stats().name;
 }
 
-/** Where the secondary may begin: behind the primary, as far as its capacity tells where that ends. */
+/** Where the secondary may begin: behind the primary, where its capacity tells where that ends. */
 function leastBase(primary: Allocator): number {
   const reach = reachOf(primary);
-  return reach > PLAIN_REACH ? reach : (primary.capacityBytes ?? reach);
+  const isVirtual = reach > PLAIN_REACH || unwrap(primary) instanceof SystemAllocator;
+  return isVirtual ? reach : (primary.capacityBytes ?? reach);
 }
 
 /** A bound above every offset of this allocator: a fallback inside of it has two spaces, or more. */

@@ -1,6 +1,6 @@
 import { MemoryBudget } from '../../lib/budgets';
 import { refusal } from '../tracking/support/refusals';
-import { FakeTime } from './support';
+import { checkTree, FakeTime } from './support';
 
 describe('what a caller passes', () => {
   test.each([{}, { aborted: false }, 5, 'signal'])(
@@ -207,6 +207,106 @@ describe('whoever calls back in the middle', () => {
     });
     refusal('ERR_MEMORY_INVALID_ARGUMENT', () => root.child('k', { guaranteedBytes: 20 }));
     expect([root.stats().children.length, root.usedBytes, root.tryReserve(60)]).toEqual([1, 40, true]);
+  });
+
+  test.each(['tryReserve', 'reserve', 'acquire', 'child'] as const)(
+    'a reclaimer that closes the budget that asks: %s is refused, and nothing leaves the tree',
+    async (call) => {
+      const root = new MemoryBudget('root', { limitBytes: 100 });
+      const child = root.child('c');
+      root.reserve(95);
+      root.addReclaimer({
+        name: 'hostile',
+        reclaimableBytes: () => 90,
+        reclaim: () => {
+          child.close();
+          root.release(90);
+          return 90;
+        },
+      });
+      const asks = {
+        tryReserve: () => child.tryReserve(10),
+        reserve: () => child.reserve(10),
+        acquire: () => child.acquire(10),
+        child: () => child.child('k', { guaranteedBytes: 10 }),
+      };
+      await expect((async () => asks[call]())()).rejects.toMatchObject({ code: 'ERR_MEMORY_CLOSED' });
+      expect([child.usedBytes, child.stats().heldBytes, child.stats().waiting, root.tree.waiting]).toEqual([
+        0, 0, 0, 0,
+      ]);
+      root.release(5);
+      expect(root.tryReserve(100)).toBe(true);
+      checkTree(root);
+    },
+  );
+
+  test('a reclaimer that closes the budget of the one who waits first', async () => {
+    const root = new MemoryBudget('root', { limitBytes: 100, quantumBytes: 1 });
+    const child = root.child('c', { quantumBytes: 1 });
+    root.reserve(100);
+    const first = child.acquire(10).catch(({ code }: { code: string }) => code);
+    const second = root.acquire(20);
+    root.addReclaimer({
+      name: 'hostile',
+      reclaimableBytes: () => 90,
+      reclaim: () => {
+        child.close();
+        root.release(20);
+        return 20;
+      },
+    });
+    expect(await first).toBe('ERR_MEMORY_CLOSED');
+    expect((await second).bytes).toBe(20);
+    expect([child.stats().heldBytes, root.tree.waiting]).toEqual([0, 0]);
+    checkTree(root);
+  });
+
+  test('a policy that closes the budget that asks: nothing leaves the tree', () => {
+    let hostile = (): void => {};
+    const policy = {
+      name: 'closing',
+      allowance: () => {
+        hostile();
+        return Number.POSITIVE_INFINITY;
+      },
+    };
+    const root = new MemoryBudget('root', { limitBytes: 100, policy });
+    const child = root.child('c', { quantumBytes: 1 });
+    hostile = () => child.close();
+    refusal('ERR_MEMORY_CLOSED', () => child.tryReserve(10));
+    expect([child.stats().heldBytes, root.tryReserve(100)]).toEqual([0, true]);
+    checkTree(root);
+  });
+
+  test.each(['abort', 'overtake'] as const)('a policy that lets the first who waits %s', async (what) => {
+    let hostile = (): void => {};
+    const policy = {
+      name: 'hostile',
+      allowance: () => {
+        const now = hostile;
+        hostile = () => {};
+        now();
+        return Number.POSITIVE_INFINITY;
+      },
+    };
+    const root = new MemoryBudget('root', { limitBytes: 100, policy });
+    const child = root.child('c', { quantumBytes: 1 });
+    root.reserve(100);
+    const stop = new AbortController();
+    const codeOf = ({ code }: { code: string }) => code;
+    const first = child.acquire(10, { signal: stop.signal }).then(({ bytes }) => bytes, codeOf);
+    const second = child.acquire(20);
+    let urgent: Promise<{ bytes: number }> | undefined;
+    hostile = () => {
+      if (what === 'abort') stop.abort();
+      else urgent = root.acquire(70, { priority: 90 });
+    };
+    root.release(100);
+    expect(await first).toBe(what === 'abort' ? 'ERR_MEMORY_ABORTED' : 10);
+    expect([(await second).bytes, (await urgent)?.bytes]).toEqual([20, what === 'abort' ? undefined : 70]);
+    const usedBytes = what === 'abort' ? 20 : 100;
+    expect([root.usedBytes, root.tree.waiting, child.stats().waiting]).toEqual([usedBytes, 0, 0]);
+    checkTree(root);
   });
 
   test('what never can be had is told as that, and no reclaimer is asked', () => {

@@ -58,6 +58,31 @@ describe('the screen', () => {
     );
   });
 
+  test('of reports that left places out looks as agreed, also in few words', () => {
+    const [whole, less] = [
+      report([
+        [CACHE, 12, 49_152],
+        [QUEUE, 40, 10_240],
+      ]),
+      report([[QUEUE, 2, 512]]),
+    ];
+    const cut = { ...whole, sites: whole.sites.slice(0, 1), omittedSites: 1 };
+    const after = report([
+      [CACHE, 512, 2_097_152],
+      [QUEUE, 45, 11_264],
+      [['boot (/app/index.js:3:1)'], 1, 4096],
+    ]);
+    const shown = { before: cut, after, diff: diffLeaks(cut, after) };
+    expectGolden('leaks-omitted-80', renderLeakDiff(shown, viewOf(80)));
+    const none = { ...cut, sites: [], omittedSites: 2 };
+    const unknown = renderLeakDiff(
+      { before: none, after: less, diff: diffLeaks(none, less) },
+      viewOf(80, { quiet: true }),
+    );
+    expect(unknown).toContain('0 grown, 0 shrunk, 0 as before, 1 unknown.');
+    expect(unknown).not.toContain('No place holds more or less');
+  });
+
   test('has no longer line, the same words in color, and ASCII where asked', () => {
     for (let width = 20; width < 130; width += 7) {
       for (const line of renderLeakDiff(compared, viewOf(width)).split('\n'))
@@ -95,6 +120,22 @@ describe('the command', () => {
     const made: unknown = JSON.parse(stdout);
     expect([code, validate(made, schema), undescribed(made, schema)]).toEqual([3, [], []]);
     expect(made).toMatchObject({ grown: 2, shrunk: 1, same: 1, addedBytes: AFTER.liveBytes - BEFORE.liveBytes });
+  });
+
+  test('does not exit with 3 for what one report left out, and says so', () => {
+    const { sites, ...rest } = report([
+      [CACHE, 12, 49_152],
+      [QUEUE, 40, 10_240],
+    ]);
+    writeFileSync(join(folder, 'cut'), JSON.stringify({ ...rest, sites: sites.slice(0, 1), omittedSites: 1 }));
+    writeFileSync(join(folder, 'whole'), JSON.stringify({ ...rest, sites }));
+    const { code, stdout } = runHere(['leaks', 'diff', join(folder, 'cut'), join(folder, 'whole')]);
+    expect([code, stdout.includes('1 unknown')]).toEqual([0, true]);
+    expect(stdout).toContain('left out');
+    const schema = JSON.parse(readFileSync(join(__dirname, '../../docs/leaks.schema.json'), 'utf8')) as Schema;
+    const made = JSON.parse(runHere(['leaks', 'diff', join(folder, 'cut'), after, '--json']).stdout);
+    expect([validate(made, schema), undescribed(made, schema)]).toEqual([[], []]);
+    expect(made).toMatchObject({ grown: 1, unknown: 3, degraded: [{ field: 'changes' }] });
   });
 
   test('a missing file is wrong usage, another one a failure with the reason', () => {

@@ -84,3 +84,18 @@ test('a lookout that has found something looks soon again, and one that was stop
   time.advance(1);
   expect(at).toEqual([1, 3, 7, 8, 9]);
 });
+
+test('a timer that cannot be stopped holds nobody up', () => {
+  const time = new FakeTime();
+  jest.spyOn(time, 'stop').mockImplementation(() => {
+    throw new Error('stop');
+  });
+  const controller = new AbortController();
+  const ends = { deadlineMs: 5, signal: controller.signal, timedOut: () => {}, aborted: () => {} };
+  const leave = watchEnds(time, ends);
+  expect(leave).not.toThrow();
+  expect(getEventListeners(controller.signal, 'abort').length).toBe(0);
+  const lookout = new Lookout(time, () => {});
+  lookout.later();
+  expect(() => lookout.stop()).not.toThrow();
+});

@@ -199,22 +199,36 @@ describe('FallbackAllocator', () => {
   });
 
   test('leaves room of the first above the base unused, as of one whose capacity says nothing of its offsets', () => {
-    const system = new SystemAllocator({ maxBytes: 4096 }); // offsets rise from block to block
-    const both = new FallbackAllocator(system, new ListAllocator(64), { secondaryBase: 4096 });
-    both.deallocate(both.allocate(4096), 4096);
+    /** Somebody's own, whose offsets rise to four times what it calls its capacity. */
+    class Rising extends TrackedAllocator {
+      override get capacityBytes(): number {
+        return 4096;
+      }
+    }
+    const first = new Rising(new ListAllocator(16_384));
+    const both = new FallbackAllocator(first, new ListAllocator(64), { secondaryBase: 4096 });
+    const kept = both.allocate(4096);
     expect(both.allocate(64)).toBe(4096);
-    expect([system.usedBytes, both.owns(4096), both.fallbackAllocations]).toEqual([0, true, 1]);
-    both.dispose();
-    const wide = new SystemAllocator({ maxBytes: 16_384 });
-    using across = new FallbackAllocator(wide, new SystemAllocator(), { secondaryBase: 16_384 });
-    expect(across.allocate(4096)).toBe(0);
-    expect(across.allocate(12_288)).toBe(16_384); // and not 8192, with bytes of the first on both sides of the base
-    expect(wide.usedBytes).toBe(4096);
+    expect([kept, first.usedBytes, both.owns(4096), both.fallbackAllocations]).toEqual([0, 4096, true, 1]);
+    expect(first.stats()).toMatchObject({ allocations: 2, deallocations: 1 }); // taken, and given back
+    both.reset();
+    expect(both.allocate(4064)).toBe(0);
+    expect(both.allocate(64)).toBe(4096); // and not 4064, with bytes of the first on both sides of the base
+    expect(first.usedBytes).toBe(4064);
+  });
+
+  test('goes to the second only when the first is full, though offsets of the first rise', () => {
+    const system = new SystemAllocator({ maxBytes: '1MiB' });
+    using both = new FallbackAllocator(new TrackedAllocator(system), new ListAllocator());
+    for (let turn = 0; turn < 200; turn++) both.deallocate(both.allocate(4096), 4096);
+    expect([both.fallbackAllocations, both.secondaryBase]).toEqual([0, 2 ** 48]);
   });
 
   test.each([
     ['a capacity', () => new BumpAllocator('64KiB'), 65_536],
     ['no capacity', () => new SystemAllocator(), 2 ** 48],
+    ['offsets that only rise', () => new SystemAllocator({ maxBytes: '1MiB' }), 2 ** 48],
+    ['such ones below adaptors', () => new TrackedAllocator(new SystemAllocator({ maxBytes: '1MiB' })), 2 ** 48],
     ['another fallback', () => new FallbackAllocator(new ListAllocator(), new ListAllocator()), 2 ** 49],
   ] as const)('refuses a base within a primary with %s: offsets would be handed out twice', (_, primary, least) => {
     for (const secondaryBase of [4096, least - 4096]) {

@@ -60,6 +60,23 @@ describe.each(Object.keys(STACKS))('%s over a heap', (name) => {
   });
 });
 
+describe.each([0.5, 1.5, 2.25, 3, 0, -8, 8192, Number.NaN, '8'])('an alignment of %p', (alignment) => {
+  const odd = alignment as never;
+
+  test.each([
+    ['a full budget', (inner: Allocator) => new BudgetedAllocator(inner, { limitBytes: 0 })],
+    ['pressure', (inner: Allocator) => new MonitoredAllocator(inner, { signal: { level: 'critical' } })],
+    ['a failure on purpose', (inner: Allocator) => new FailureInjectingAllocator(inner, { every: 1 })],
+  ] as const)('is wrong before it is refused for %s', (_, make) => {
+    using allocator = make(new HeapAllocator('1MiB'));
+    for (const call of ['allocate', 'tryAllocate'] as const) {
+      refusal('ERR_MEMORY_INVALID_ALIGNMENT', () => allocator[call](5000, odd));
+    }
+    expect(allocator.stats()).toMatchObject({ failures: 0, allocations: 0 });
+    if (allocator instanceof FailureInjectingAllocator) expect(allocator.requests).toBe(0);
+  });
+});
+
 test('a budget that answers with a promise has not granted anything', () => {
   const released: number[] = [];
   const budget = {

@@ -201,6 +201,33 @@ describe('wrong frees at paranoid', () => {
   });
 });
 
+describe('blocks of before at paranoid', () => {
+  test('are all freed, also after a block that was taken past the tracker went first', () => {
+    const inner = new ListAllocator();
+    const before = [inner.allocate(64), inner.allocate(64)];
+    const tracked = new TrackedAllocator(inner, { level: 'paranoid' });
+    const own = tracked.allocate(64);
+    const foreign = [inner.allocate(64), inner.allocate(64)];
+    for (const offset of [...foreign, ...before]) tracked.deallocate(offset, 64); // not to be told from those of before
+    for (const offset of [...foreign, ...before]) {
+      refusal('ERR_MEMORY_DOUBLE_FREE', () => tracked.deallocate(offset, 64));
+    }
+    expect(tracked.counters().allocations.value).toBe(1);
+    tracked.deallocate(own, 64);
+    expect([inner.usedBytes, tracked.counters().bytes.value]).toEqual([0, 0]);
+    tracked.assertNoLeaks();
+  });
+
+  test('are gone with a reset: a foreign one is told then', () => {
+    const inner = new ListAllocator();
+    inner.allocate(64);
+    const tracked = new TrackedAllocator(inner, { level: 'paranoid' });
+    tracked.reset();
+    const foreign = inner.allocate(64);
+    refusal('ERR_MEMORY_FOREIGN_FREE', () => tracked.deallocate(foreign, 64));
+  });
+});
+
 describe('leak checks', () => {
   test('assertNoLeaks names what is left', () => {
     const tracked = paranoid();

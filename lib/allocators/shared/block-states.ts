@@ -2,7 +2,8 @@ import { Hints } from './hints';
 import type { SharedMemory } from './memory';
 import type { OwnerTable } from './owner-table';
 
-// One word for each block is the truth: bits 0-9 the owner (0 = free), bits 10-31 a generation that every free and adoption advances.
+// One word for each block is the truth: bits 0-9 the owner (0 = free), bits 10-31 a generation that every free, adoption and
+// transfer advances.
 // One compare-and-exchange on it decides every step, so nobody can end in the middle of one.
 //
 // 22 bits come round within a second, and a lease may be kept for longer. So a second word, the epoch, counts how often
@@ -70,7 +71,12 @@ export class BlockStates {
 
   /** Goes on to the next generation with the same owner; false when the word is another one by now. */
   renew(block: number, state: number): boolean {
-    return this.advance(block, state, freed(state) | (state & OWNER_MASK));
+    return this.give(block, state, state & OWNER_MASK);
+  }
+
+  /** Goes on to the next generation with another owner; false when the word is another one by now. */
+  give(block: number, state: number, owner: number): boolean {
+    return this.advance(block, state, freed(state) | owner);
   }
 
   private advance(block: number, state: number, next: number): boolean {

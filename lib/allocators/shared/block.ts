@@ -12,7 +12,7 @@ import {
   type SharedMemory,
 } from './memory';
 import { COUNTERS, PHASES } from './owner-table';
-import { checkLease, leaseHasServed, type SharedBlockLease, SharedPoolBox } from './pool-box';
+import { checkLease, leaseHasServed, nobodyThere, otherSize, type SharedBlockLease, SharedPoolBox } from './pool-box';
 
 /** Options of a {@link SharedBlockAllocator} in given memory: as many blocks as it holds. */
 export interface SharedBlockOptions extends SharedAllocatorOptions {
@@ -329,7 +329,8 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
    * Makes this attachment the owner of a leased block; the lease has served then, for good. One of several adopters wins;
    * the others are refused, and the former owner is told at its next call.
    *
-   * @throws ERR_MEMORY_STALE_HANDLE when the block was adopted since, or freed by its owner, by recovery or by a reset
+   * @throws ERR_MEMORY_STALE_HANDLE when the block was adopted or transferred since, or freed by its owner, by recovery or
+   *   by a reset; ERR_MEMORY_INVALID_ARGUMENT for another size than the block was handed out with: its owner keeps it then
    */
   adopt(lease: SharedBlockLease): SharedPoolBox {
     if (this.closed) throw this.closedError('adopt');
@@ -343,6 +344,8 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
       if (generation === -1) continue;
       if ((state & OWNER_MASK) === 0 || generation !== checked.generation)
         throw leaseHasServed(this.where('adopt'), this.name, checked.offset);
+      const size = this.words[this.sizes + block];
+      if (size !== checked.byteLength) throw otherSize(this.where('adopt'), this.name, checked, size);
       const mine = (state & ~OWNER_MASK) | this.owner;
       if (Atomics.compareExchange(this.words, at, state, mine) !== state) continue;
       // The word can have come round between the look and the exchange: then it goes back to whose it is.
@@ -362,28 +365,25 @@ export class SharedBlockAllocator extends SharedAllocatorBase {
 
   /**
    * Makes another attachment the owner of a block of this one: from then on it frees it, and it is taken back when that
-   * one ends.
+   * one ends. Leases of before have served then. To the owner itself nothing happens.
    *
    * @param owner the other attachment's `owner`
    * @throws ERR_MEMORY_FOREIGN_FREE for what this attachment does not hold, ERR_MEMORY_STALE_HANDLE when there is no such
-   *   attachment (any more): this one keeps the block then
+   *   attachment: this one keeps the block then, and its leases, unless the other one ended at this very moment
    */
   transfer(offset: number, owner: number): void {
     const block = this.heldBlock('transfer', offset);
     checkInteger(`${this.where('transfer')}: owner`, owner, 1, this.table.owners);
-    const at = this.states + block;
-    const state = Atomics.load(this.words, at);
-    const theirs = (state & ~OWNER_MASK) | owner;
+    if (owner === this.owner) return;
+    const state = Atomics.load(this.words, this.states + block);
     const isThere = (): boolean => this.table.phaseOf(owner) === PHASES.live;
-    const given = isThere() && Atomics.compareExchange(this.words, at, state, theirs) === state;
+    // One exchange for the owner and the generation: whoever has a lease of before cannot take it from the new owner.
+    const given = isThere() && (state & OWNER_MASK) === this.owner && this.table32.give(block, state, owner);
     if (given) this.live -= 1;
     // It may have ended in between, after its blocks were looked through. Who cleans up later finds this one too.
     if (given && isThere()) return;
-    if (given && Atomics.compareExchange(this.words, at, theirs, state) === theirs) this.live += 1;
-    throw memoryError('ERR_MEMORY_STALE_HANDLE', `${this.where('transfer')}: nobody is attached as owner ${owner}`, {
-      source: this.name,
-      hint: "Send the receiver's `owner` to the sender, or send a lease and let the receiver adopt it.",
-    });
+    if (given && this.table32.give(block, freed(state) | owner, this.owner)) this.live += 1;
+    throw nobodyThere(this.where('transfer'), this.name, owner);
   }
 
   /** Makes leases stale that were made of a block before, which this attachment holds. @throws ERR_MEMORY_FOREIGN_FREE */

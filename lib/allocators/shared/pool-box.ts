@@ -7,7 +7,7 @@ export interface SharedBlockLease {
   readonly offset: number;
   /** The size that was asked for. */
   readonly byteLength: number;
-  /** How often the block had been freed or adopted, modulo 2^53. */
+  /** How often the block had been freed, adopted or transferred, modulo 2^53. */
   readonly generation: number;
 }
 
@@ -16,6 +16,7 @@ export interface LeaseKeeper {
   readonly owner: number;
   readonly name: string;
   isCurrent(lease: SharedBlockLease): boolean;
+  lease(offset: number): SharedBlockLease;
   ownerOf(offset: number): number;
   view(offset: number, byteLength: number): Uint8Array;
   deallocate(offset: number, byteLength: number): void;
@@ -38,13 +39,30 @@ export function checkLease(where: string, value: unknown): SharedBlockLease {
   };
 }
 
-/** A lease of a block that was freed or adopted since. */
+/** A lease of a block that was freed, adopted or transferred since. */
 export function leaseHasServed(where: string, source: string, offset: number): Error {
   return memoryError(
     'ERR_MEMORY_STALE_HANDLE',
-    `${where}: the block at ${offset} was freed or adopted since the lease was made`,
+    `${where}: the block at ${offset} was freed, adopted or transferred since the lease was made`,
     { source, hint: 'A lease serves once. Who has the block now can make another one of it.' },
   );
+}
+
+/** A lease that names another size than its block was handed out with. */
+export function otherSize(where: string, source: string, { byteLength, offset }: SharedBlockLease, is: unknown): Error {
+  return memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${where}: the lease names ${byteLength} bytes, and the block at ${offset} was handed out with ${is}`,
+    { requestedBytes: byteLength, source, hint: 'Adopt the lease as its owner made it.' },
+  );
+}
+
+/** A transfer to a place that is empty, or whose owner ended meanwhile. */
+export function nobodyThere(where: string, source: string, owner: number): Error {
+  return memoryError('ERR_MEMORY_STALE_HANDLE', `${where}: nobody is attached as owner ${owner}`, {
+    source,
+    hint: "Send the receiver's `owner` to the sender, or send a lease and let the receiver adopt it.",
+  });
 }
 
 /**
@@ -52,7 +70,7 @@ export function leaseHasServed(where: string, source: string, offset: number): E
  * or by `transfer`. Each call checks that the block is still this attachment's, by a generation of 53 bits.
  */
 export class SharedPoolBox implements Disposable {
-  /** Plain data that names the block: for another attachment to adopt. */
+  /** Plain data that names the block: for another attachment to adopt. A new one after a transfer that came back. */
   readonly lease: SharedBlockLease;
   private readonly keeper: LeaseKeeper;
   private window: Uint8Array | undefined;
@@ -95,10 +113,22 @@ export class SharedPoolBox implements Disposable {
     this.keeper.deallocate(this.lease.offset, this.lease.byteLength);
   }
 
-  /** Makes another attachment the owner. @throws as SharedBlockAllocator.transfer, ERR_MEMORY_STALE_HANDLE */
+  /**
+   * Makes another attachment the owner; a lease that was sent before has served then.
+   *
+   * @throws as SharedBlockAllocator.transfer: the box holds the block then; ERR_MEMORY_STALE_HANDLE when it did not before
+   */
   transfer(owner: number): void {
     this.check('transfer');
-    this.keeper.transfer(this.lease.offset, owner);
+    const { keeper, lease } = this;
+    try {
+      keeper.transfer(lease.offset, owner);
+    } catch (error) {
+      // It went and came back, of a later generation: the other one ended meanwhile.
+      const came = keeper.ownerOf(lease.offset) === keeper.owner && !keeper.isCurrent(lease);
+      if (came) (this as { lease: SharedBlockLease }).lease = keeper.lease(lease.offset);
+      throw error;
+    }
   }
 
   /** Gives the block back, unless it was given back or handed over before: for `using`. */

@@ -8,7 +8,7 @@ import { memoryError } from '../../core';
 //   owner table  who is a member: see the shared allocators
 //   areas        32 words for each member
 //
-// Counts are units of 1, 2, 4 … bytes: the smallest unit of which four times the limit fits into 31 bits. So a limit up to
+// Counts are units of 1, 2, 4 … bytes: the smallest unit of which four times the limit fits into 31 bits. So a limit below
 // 512 MiB is counted to the byte, a larger one to 2^-28 of itself, by plain 32-bit words.
 
 export const SHARED_BUDGET_VERSION = 1;

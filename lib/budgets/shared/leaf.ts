@@ -165,7 +165,9 @@ export class SharedLeaf {
   /** Looks after a while whether what is free is used. */
   private watch(): void {
     if (this.idleTimer === null && this.free >= this.unit) {
-      this.idleTimer = this.timers.start(() => this.rest(), IDLE_MS);
+      try {
+        this.idleTimer = this.timers.start(() => this.rest(), IDLE_MS);
+      } catch {} // its books are right, and without a timer each release() settles
     }
     this.keep = this.idleTimer === null || this.waiting > 0 ? -1 : 2 * this.quantum;
   }
@@ -173,7 +175,9 @@ export class SharedLeaf {
   private rest(): void {
     this.idleTimer = null;
     const done = this.reservations + this.releases;
-    if (this.waiting === 0 && (done === this.seen || this.line.wanted())) this.give(this.free);
+    try {
+      if (this.waiting === 0 && (done === this.seen || this.line.wanted())) this.give(this.free);
+    } catch {} // broken memory, which the next call meets: in a timer nobody could catch what tells that
     this.seen = done;
     this.watch();
   }

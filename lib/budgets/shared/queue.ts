@@ -54,7 +54,7 @@ export class SharedQueue {
       const leave = watchEnds(this.timers, {
         deadlineMs,
         signal,
-        timedOut: () => this.refuse(waiter, request.timedOut()),
+        timedOut: () => this.refuse(waiter, this.reason(request)),
         aborted: () => this.refuse(waiter, request.aborted()),
       });
       this.arrivals += 1;
@@ -85,12 +85,16 @@ export class SharedQueue {
       this.end(waiter);
       waiter.grant();
     }
-    if (this.waiters > 0) this.lookout.later();
-    else this.lookout.stop();
+    try {
+      if (this.waiters > 0) this.lookout.later();
+      else this.lookout.stop();
+    } catch (error) {
+      this.close(() => error); // nobody would look for them
+    }
   }
 
   /** Refuses everybody. */
-  close(error: () => Error): void {
+  close(error: () => unknown): void {
     for (let waiter = this.queue.peek(); waiter !== undefined; waiter = this.queue.peek()) {
       this.queue.pop();
       this.end(waiter);
@@ -105,6 +109,15 @@ export class SharedQueue {
     this.queue.noteGone();
     waiter.fail(error);
     this.serve(); // those behind it may be served now
+  }
+
+  /** Why its time is over, with numbers of memory that may be broken: then that is the reason. */
+  private reason(request: SharedRequest<unknown>): unknown {
+    try {
+      return request.timedOut();
+    } catch (error) {
+      return error;
+    }
   }
 
   private end(waiter: SharedWaiter): void {

@@ -1,12 +1,15 @@
 import {
   type BudgetLike,
   type ByteSize,
+  checkClock,
   checkInteger,
   checkOptions,
   checkString,
+  checkTimers,
   type MemoryUsage,
   memoryError,
   parseBytes,
+  stopTimer,
 } from '../../core';
 import { Region } from '../../platform';
 import { parseAcquire } from '../acquire-request';
@@ -36,6 +39,8 @@ function checkMember<T extends SharedBudgetMemberOptions>(
 ): T {
   const given = checkOptions(where, options, keys);
   if (given.quantumBytes !== undefined) parseBytes(given.quantumBytes, `${where}: quantumBytes`, { minBytes: 1 });
+  checkTimers(where, given.timers);
+  checkClock(where, given.clock);
   return given;
 }
 
@@ -368,7 +373,7 @@ export class SharedBudget extends SharedLeaf implements BudgetLike, MemoryUsage,
     if (this.closed) return;
     if (this.used > 0) throw stillUsed(this.name, this.used);
     this.queue.close(() => closedError(this.name, 'acquire'));
-    if (this.idleTimer !== null) this.timers.stop(this.idleTimer);
+    if (this.idleTimer !== null) stopTimer(this.timers, this.idleTimer);
     this.idleTimer = null;
     this.last = this.stats();
     this.closed = true;

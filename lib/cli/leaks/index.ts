@@ -1,11 +1,12 @@
-import { diffLeaks, parseLeakReport } from '../../tracking';
+import { diffLeaks, type LeakReport, parseLeakReport } from '../../tracking';
 import type { Arguments } from '../args';
 import { nameOfFile, readUserFile } from '../files';
 import { readHost } from '../host';
 import { toReport } from '../json';
 import { type Surroundings, viewOf } from '../output';
 import { openMachine } from '../sysroot';
-import { type ComparedLeaks, renderLeakDiff } from './render';
+import type { Unknown } from '../unknown';
+import { type ComparedLeaks, OMISSIONS_FIX, omissionsOf, renderLeakDiff } from './render';
 
 const EXIT_GROWN = 3;
 
@@ -20,13 +21,19 @@ export function leaks(args: Arguments, around: Surroundings): number {
   return compared.diff.grown > 0 ? EXIT_GROWN : 0;
 }
 
+/** What `leaks({ top })` left out cannot be compared. */
+function explainOmissions(before: LeakReport, after: LeakReport): Unknown[] {
+  const reason = omissionsOf(before, after);
+  return reason === null ? [] : [{ field: 'changes', reason, fix: OMISSIONS_FIX }];
+}
+
 function leaksJson({ before, after, diff }: ComparedLeaks): string {
   const side = ({ name, level, sampleInterval, liveAllocations, liveBytes }: typeof before) => {
     return { name, level, sampleInterval, liveAllocations, liveBytes };
   };
   return toReport(
     readHost(openMachine(null, 'leaks')),
-    [],
+    explainOmissions(before, after),
     { before: side(before), after: side(after), ...diff },
     new Date(),
   );

@@ -29,12 +29,13 @@ export function renderLeakDiff({ before, after, diff }: ComparedLeaks, view: Vie
       signed(change.addedBytes, (bytes) => size(view, bytes)),
       TONES[change.state],
     ),
-    size(view, change.before.bytes),
-    size(view, change.after.bytes),
+    `${change.omittedIn === 'before' ? '<= ' : ''}${size(view, change.before.bytes)}`,
+    `${change.omittedIn === 'after' ? '<= ' : ''}${size(view, change.after.bytes)}`,
     signed(change.addedAllocations, String),
     change.frames[0] ?? '',
   ]);
-  const lines = rows.length === 0 ? paragraph(view, 'No place holds more or less than before.') : [];
+  const sure = omissionsOf(before, after) === null ? '' : 'for sure ';
+  const lines = rows.length === 0 ? paragraph(view, `No place holds ${sure}more or less than before.`) : [];
   return stack([
     wrap(view, [span('Leaks by place', 'strong'), `  ${before.name}`], view.width),
     rows.length === 0 ? lines : indent(table(inner(view), cols, rows)),
@@ -59,12 +60,23 @@ function stacks(diff: LeakDiff, view: View): string[][] {
 function verdict(before: LeakReport, after: LeakReport, diff: LeakDiff, view: View): string[] {
   const sampled = Math.max(before.sampleInterval, after.sampleInterval) > 1;
   const total = `Live in all: ${size(view, before.liveBytes)} in ${count(before.liveAllocations, 'block')} before, ${size(view, after.liveBytes)} in ${count(after.liveAllocations, 'block')} after.`;
+  const omissions = omissionsOf(before, after);
+  const unknown = omissions === null ? '' : `, ${diff.unknown} unknown`;
   return [
-    ...wrap(view, `${diff.grown} grown, ${diff.shrunk} shrunk, ${diff.same} as before. ${total}`, view.width),
+    ...wrap(view, `${diff.grown} grown, ${diff.shrunk} shrunk, ${diff.same} as before${unknown}. ${total}`, view.width),
+    ...(omissions !== null && !view.quiet ? wrap(view, `${omissions} ${OMISSIONS_FIX}`, view.width) : []),
     ...(sampled && !view.quiet
       ? wrap(view, span('Sizes by place are estimated from samples; the totals are counted.', 'dim'), view.width)
       : []),
   ];
+}
+
+export const OMISSIONS_FIX = 'Compare reports of leaks() without top.';
+
+/** What the reports left out, as a sentence; null when nothing. */
+export function omissionsOf(before: LeakReport, after: LeakReport): string | null {
+  if (before.omittedSites === 0 && after.omittedSites === 0) return null;
+  return `${count(before.omittedSites, 'place')} before and ${count(after.omittedSites, 'place')} after were left out by leaks({ top }): what only one report names has changed where that is sure, and is unknown otherwise.`;
 }
 
 function signed(value: number, format: (value: number) => string): string {

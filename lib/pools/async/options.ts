@@ -1,16 +1,16 @@
 import {
   type Clock,
   checkBoolean,
+  checkClock,
   checkFunction,
   checkInteger,
   checkOneOf,
   checkOptions,
   checkString,
+  checkTimers,
   type Duration,
   memoryError,
   parseDuration,
-  systemClock,
-  systemTimers,
   type Timers,
 } from '../../core';
 
@@ -151,7 +151,8 @@ export function checkSettings<T extends object>(where: string, options: AsyncPoo
     ...limits,
     evictionRunIntervalMs: limited ? runIntervalMs : 0, // nothing to do otherwise
     numTestsPerEvictionRun: tests === undefined ? NEVER : checkInteger(`${where}: numTestsPerEvictionRun`, tests, 1),
-    ...checkTime(where, given),
+    clock: checkClock(where, given.clock),
+    timers: checkTimers(where, given.timers),
   };
 }
 
@@ -166,12 +167,4 @@ function checkHooks<T extends object>(where: string, given: Partial<AsyncPoolOpt
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: ${test} needs a validate hook`);
   }
   return { create: create as AsyncPoolHooks<T>['create'], reset, validate, dispose };
-}
-
-function checkTime(where: string, given: { clock?: Clock; timers?: Timers }): { clock: Clock; timers: Timers } {
-  const { clock = systemClock, timers = systemTimers } = given;
-  checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
-  return { clock, timers };
 }

@@ -21,6 +21,14 @@ export function notSendable(source: string, method: string, value: unknown): Mem
   );
 }
 
+export function takenAway(source: string, method: string, cause: unknown): MemoryError {
+  return memoryError(
+    'ERR_MEMORY_INVALID_ARGUMENT',
+    `${source}.${method}: the bytes are not there any more: their buffer was detached or made smaller`,
+    { source, cause, hint: 'Send bytes before they are transferred to another thread, or send a copy.' },
+  );
+}
+
 export function closedHere(source: string, method: string): MemoryError {
   return memoryError('ERR_MEMORY_CLOSED', `${source}.${method}: closed here`, { source });
 }

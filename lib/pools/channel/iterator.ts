@@ -32,7 +32,9 @@ export class MessageIterator implements AsyncIterableIterator<ChannelMessage> {
     try {
       const message = this.source.takeNow() ?? (await this.source.receiveUntil(this.stop.signal));
       this.given.push(message);
-      return { done: false, value: message };
+      if (!this.over) return { done: false, value: message };
+      this.release(); // ended after the message was taken and before this one ran
+      return OVER;
     } catch (error) {
       if (this.stop.signal.aborted && isMemoryError(error, 'ERR_MEMORY_ABORTED')) return OVER;
       if ((error as { code?: unknown }).code !== 'ERR_MEMORY_CLOSED' || !this.source.isOver) throw error;

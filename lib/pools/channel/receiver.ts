@@ -1,4 +1,4 @@
-import { checkInteger, notForUsers, type WaitOptions } from '../../core';
+import { checkInteger, isMemoryError, notForUsers, type WaitOptions } from '../../core';
 import { Attachment, type LeaseAdopter } from './attachment';
 import { ChannelEnd } from './end';
 import { nobodyThere, overwritten } from './errors';
@@ -26,7 +26,7 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
   private readonly nextOne = (): ChannelMessage | undefined => this.next('receive');
   private refusals = 0;
   private count = 0;
-  /** What befell a message after others of the same call: told by the next call. */
+  /** What befell a message after others of the same call, and is not met again: told by the next call. */
   private untold: { readonly error: unknown } | null = null;
 
   /** Made by receiver() of a channel. */
@@ -114,7 +114,7 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
 
   /** Not for users: as receive(), for an iteration that can be ended meanwhile. */
   receiveUntil(signal: AbortSignal): Promise<ChannelMessage> {
-    return this.line.run('receive', this.nextOne, { priority: 50, deadlineMs: undefined, signal });
+    return this.line.run('receive', this.nextOne, { priority: 50, deadlineMs: undefined, signal }, true);
   }
 
   /** Not for users: true when an ERR_MEMORY_CLOSED is the end of an iteration. */
@@ -191,7 +191,8 @@ export class ChannelReceiver extends ChannelEnd implements AsyncIterable<Channel
         all.push(message);
       }
     } catch (error) {
-      this.untold = { error }; // what was taken is not lost
+      // What was taken is not lost. The end is met again by who asks again, unless somebody has come meanwhile.
+      if (!isMemoryError(error, 'ERR_MEMORY_CLOSED')) this.untold = { error };
     }
     return all;
   }

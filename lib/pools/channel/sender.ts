@@ -3,7 +3,7 @@ import { checkInteger, describe, memoryError, notForUsers, type WaitOptions } fr
 import { reentrant } from '../base';
 import { Attachment } from './attachment';
 import { ChannelEnd } from './end';
-import { closedHere, nobodyThere, notSendable, overwritten, tooLarge } from './errors';
+import { closedHere, nobodyThere, notSendable, overwritten, takenAway, tooLarge } from './errors';
 import { InHand } from './in-hand';
 import { CELL, KINDS, LEASE_BYTES } from './layout';
 import { leaseOf, writeLease } from './lease';
@@ -19,6 +19,8 @@ import { LOST, NONE } from './ring';
 export type Sendable = Uint8Array | ((bytes: Uint8Array) => number) | SharedBlockLease | SharedPoolBox;
 
 const REFUSALS_BETWEEN_LOOKS = 64;
+
+const NOWHERE = new Uint8Array(0);
 
 const READ_LENGTH = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get as (
   this: unknown,
@@ -84,8 +86,9 @@ export class ChannelSender extends ChannelEnd {
   }
 
   /**
-   * Sends as soon as there is room. The bytes may not change until it is settled. Keeps the process alive until the
-   * deadline, and without one not at all (see ref()).
+   * Sends as soon as there is room. The bytes may not change until it is settled; those that were transferred to another
+   * thread meanwhile are refused with ERR_MEMORY_INVALID_ARGUMENT. Keeps the process alive until the deadline, and without
+   * one not at all (see ref()).
    *
    * @throws as trySend(), ERR_MEMORY_TIMEOUT, ERR_MEMORY_ABORTED
    */
@@ -191,7 +194,7 @@ export class ChannelSender extends ChannelEnd {
   private put(method: string, message: Sendable): boolean {
     if (message instanceof Uint8Array || isBytes(message)) {
       const byteLength = lengthOf(message);
-      if (byteLength < 0) throw notSendable(this.name, method, message);
+      if (byteLength <= 0) this.checkEmpty(method, message, byteLength);
       if (byteLength > this.messageBytes) throw tooLarge(this.name, method, byteLength, this.messageBytes);
       const index = this.claim(method);
       if (index === NONE) return false;
@@ -216,6 +219,16 @@ export class ChannelSender extends ChannelEnd {
     writeLease(doubles, ring.bytesOf(index), lease);
     this.publish(method, index, ring.word, LEASE_BYTES, KINDS.lease);
     return true;
+  }
+
+  /** Length 0 is that of bytes that were taken away too: they are told by copying them nowhere. */
+  private checkEmpty(method: string, message: Uint8Array, byteLength: number): void {
+    if (byteLength < 0) throw notSendable(this.name, method, message);
+    try {
+      NOWHERE.set(message);
+    } catch (cause) {
+      throw takenAway(this.name, method, cause);
+    }
   }
 
   private write(method: string, writer: (bytes: Uint8Array) => number): boolean {

@@ -80,11 +80,20 @@ export class Waiting {
     return got;
   }
 
-  /** Waits for an attempt that succeeds. */
-  async run<T>(method: string, attempt: Attempt<T>, { priority, deadlineMs, signal }: WaitRequest): Promise<T> {
+  /**
+   * Waits for an attempt that succeeds.
+   *
+   * @param late when the event loop is to have its turn, the attempt comes after it, and not before: for who may be gone
+   *   by then, whose abort is to find nothing taken
+   */
+  async run<T>(method: string, attempt: Attempt<T>, request: WaitRequest, late = false): Promise<T> {
     const { name } = this.at;
+    const { priority, deadlineMs, signal } = request;
     if (signal?.aborted) throw aborted(name, method, signal);
-    if (this.count === 0) {
+    const rests = late && this.count === 0 && this.straight >= STRAIGHT - 1;
+    if (rests) {
+      this.straight = 0;
+    } else if (this.count === 0) {
       const got = this.tryHard(attempt);
       if (got !== undefined) {
         this.straight += 1;
@@ -123,7 +132,8 @@ export class Waiting {
       this.count += 1;
       this.queue.push(waiter);
       try {
-        if (this.queue.peek() === waiter) this.serve();
+        if (rests) setImmediate(this.serveLater);
+        else if (this.queue.peek() === waiter) this.serve();
       } catch (error) {
         this.refuse(waiter, error); // nobody would look for it
       }
@@ -188,8 +198,8 @@ export class Waiting {
       }
       this.looks = 0;
       if (waiter.done) continue; // what it ran has ended it: a close() inside a writer
-      this.queue.pop();
       waiter.done = true;
+      this.queue.noteGone(); // it may stand at the head no more: its writer may have sent something that comes first
       this.count -= 1;
       if (failed) waiter.fail(failure);
     }

@@ -29,6 +29,8 @@ const MOST_SLOT_BYTES = 2 ** 30;
 /** Seats are made in pages, when a slot is met for the first time: a large pool costs nothing before. */
 const PAGE_BITS = 10;
 const PAGE = 1 << PAGE_BITS;
+/** So many bytes of loans does close() remember that it zeros, for memory that turns out to be pinned. */
+const MOST_KEPT = 2 ** 26;
 
 /** What create() and attach() hand to a constructor. */
 export interface PoolParts<T> {
@@ -423,16 +425,38 @@ export abstract class SharedPoolBase<T> implements Disposable, SlotKeeper<T> {
    * Ends this attachment: what it has on loan comes back at once, its leases and views are of no use any more; the others
    * go on. The memory goes with the last attachment. Idempotent.
    *
-   * @throws ERR_MEMORY_IN_USE while the memory is pinned: nothing has ended then
+   * @throws ERR_MEMORY_IN_USE while the memory is pinned: nothing has ended then; with `zeroOnRelease`, leases that were
+   *   sent cannot be adopted any more, and of loans beyond 64 MiB the bytes are zeros
    */
   close(): void {
     if (this.closed) return;
     const last = this.count();
+    const wiped = this.zeroOnRelease ? this.wipeAll() : null;
     try {
       this.blocks.dispose();
     } finally {
       if (this.blocks.disposed) this.end(last);
+      else wiped?.forEach((bytes, seat) => void this.viewOf(seat).set(bytes));
     }
+  }
+
+  /** Zeros what this attachment has on loan, before it comes back. @returns what was there, up to a bound */
+  private wipeAll(): Map<Seat<T>, Uint8Array> {
+    const kept = new Map<Seat<T>, Uint8Array>();
+    for (const page of this.pages) {
+      for (const seat of page) {
+        const holder = seat?.holder;
+        if (seat === undefined || !holder || this.blocks.ownerOf(seat.offset) !== this.owner) continue;
+        try {
+          const bytes = (kept.size + 1) * this.slotBytes <= MOST_KEPT ? this.viewOf(seat).slice() : undefined;
+          this.wipe(holder);
+          if (bytes !== undefined) kept.set(seat, bytes);
+        } catch {
+          // adopted since the look, or the bookkeeping was overwritten: the pool ends all the same
+        }
+      }
+    }
+    return kept;
   }
 
   /** After the slots were let go of. */

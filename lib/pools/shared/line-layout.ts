@@ -44,6 +44,8 @@ export const PLACE = Object.freeze({
   /** 1 while its thread sleeps on the bell. */
   sleeping: 4,
   bell: 5,
+  /** Requests that it refused, as a 64-bit float that outlives it: the sum is the pool's. */
+  refusals: 8,
 });
 
 const PLACE_WORDS = 32;
@@ -58,6 +60,7 @@ function wordsFor(owners: number): number {
 export class LineBook {
   readonly region: Region;
   readonly words: Int32Array;
+  readonly doubles: Float64Array;
   readonly owners: number;
   readonly table: OwnerTable;
   private readonly places: number;
@@ -65,6 +68,7 @@ export class LineBook {
   private constructor(region: Region, words: Int32Array, owners: number) {
     this.region = region;
     this.words = words;
+    this.doubles = new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
     this.owners = owners;
     this.table = new OwnerTable(words, owners);
     this.places = ownAreaOf(owners);
@@ -98,6 +102,11 @@ export class LineBook {
   /** First word of an attachment's place. */
   placeOf(owner: number): number {
     return this.places + (owner - 1) * PLACE_WORDS;
+  }
+
+  /** Where an attachment counts its refusals, in `doubles`. */
+  refusalsOf(owner: number): number {
+    return (this.placeOf(owner) + PLACE.refusals) / 2;
   }
 }
 

@@ -18,7 +18,9 @@ export class Line {
   readonly owner: number;
   private readonly book: LineBook;
   private readonly words: Int32Array;
+  private readonly doubles: Float64Array;
   private readonly place: number;
+  private readonly refused: number;
   private readonly clock: Clock;
   /** What was seen of the others when: their beat, and since when it has been so. */
   private readonly beats: Int32Array;
@@ -30,6 +32,7 @@ export class Line {
   constructor(where: string, source: string, book: LineBook, clock: Clock) {
     this.book = book;
     this.words = book.words;
+    this.doubles = book.doubles;
     this.clock = clock;
     this.beats = new Int32Array(book.owners + 1);
     this.since = new Float64Array(book.owners + 1);
@@ -38,6 +41,7 @@ export class Line {
     if (owner === 0) throw noPlace(where, source, book.owners);
     this.owner = owner;
     this.place = book.placeOf(owner);
+    this.refused = book.refusalsOf(owner);
     this.clean(owner);
   }
 
@@ -82,6 +86,22 @@ export class Line {
     for (let owner = 1; owner <= this.book.owners; owner += 1) {
       if (!this.stands(owner)) continue;
       total += Math.max(0, this.words[this.book.placeOf(owner) + PLACE.count] as number);
+    }
+    return total;
+  }
+
+  /** Counts a refusal of this attachment. */
+  countRefusal(): void {
+    const { doubles, refused } = this;
+    doubles[refused] = (doubles[refused] as number) + 1;
+  }
+
+  /** Of all attachments, past ones included. */
+  get refusals(): number {
+    let total = 0;
+    for (let owner = 1; owner <= this.book.owners; owner += 1) {
+      const count = this.doubles[this.book.refusalsOf(owner)];
+      if (Number.isSafeInteger(count)) total += Math.max(0, count as number); // what was overwritten counts nothing
     }
     return total;
   }

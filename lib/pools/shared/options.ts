@@ -25,7 +25,7 @@ export interface SharedPoolOptions<T = Uint8Array> extends SharedPoolAttachOptio
   readonly pages?: SharedAllocatorOptions['pages'];
   /** Slots are lent filled with zeros. Default false: with what their last holder left in them. */
   readonly zeroOnAcquire?: boolean;
-  /** Slots are zeroed when they are given back; those of the dead are not. Default false. */
+  /** Slots are zeroed when they are given back, by close() too; those of the dead are not. Default false. */
   readonly zeroOnRelease?: boolean;
 }
 

@@ -66,7 +66,6 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
   private readonly clock: Clock;
   private readonly drains = new Set<Drain>();
   private lookedAt = Number.NEGATIVE_INFINITY;
-  private refusals = 0;
 
   private constructor(where: string, parts: PoolParts<T>, book: LineBook, options: ThreadSafePoolAttachOptions<T>) {
     super('thread-safe', parts);
@@ -138,7 +137,7 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
    */
   tryAcquire(): SlotLease<T> | undefined {
     const lease = this.line.gate === 0 || this.mayPass('tryAcquire') ? this.claim() : undefined;
-    if (lease === undefined) this.refusals += 1;
+    if (lease === undefined) this.line.countRefusal();
     else if (this.line.gate !== 0) this.returnIfShut(lease, 'tryAcquire');
     return lease;
   }
@@ -240,7 +239,7 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
   }
 
   private refused<E>(error: E): E {
-    this.refusals += 1;
+    this.line.countRefusal();
     return error;
   }
 
@@ -320,7 +319,7 @@ export class ThreadSafePool<T = Uint8Array> extends SharedPoolBase<T> {
   }
 
   protected override moreStats(): Partial<SharedPoolStats> {
-    return { waiting: this.line.waiting, refusals: this.refusals };
+    return { waiting: this.line.waiting, refusals: this.line.refusals };
   }
 
   protected override end(last: SharedPoolStats): void {

@@ -63,9 +63,14 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
     return this.inner.view(offset, byteLength);
   }
 
-  /** Resets what is inside, and with it the books of this adaptor. */
+  /** Resets what is inside, and with it the books of this adaptor: where that throws, they keep what still lives. */
   reset(): void {
-    this.inner.reset();
+    try {
+      this.inner.reset();
+    } catch (error) {
+      this.keepRest(error);
+      throw error;
+    }
     this.onCleared();
   }
 
@@ -99,6 +104,9 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
     this.ending = true;
     try {
       this.letGo(); // may throw ERR_MEMORY_IN_USE for pinned memory: still open then
+    } catch (error) {
+      if (!this.closed) this.keepRest(error);
+      throw error;
     } finally {
       this.ending = false;
     }
@@ -123,6 +131,20 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
   /** After a reset or disposal: no block is live any more. */
   protected onCleared(): void {}
 
+  /** After a reset or disposal that threw, perhaps half done: what the inner allocator does not own any more is gone. */
+  protected onPartlyCleared(): void {}
+
+  /** @param error what the inner allocator threw */
+  protected keepRest(error: unknown): void {
+    // Refused from inside of a call that is under way, such as a free: nothing was done, and that call minds the books.
+    if (isMemoryError(error) && error.code === 'ERR_MEMORY_INVALID_STATE') return;
+    try {
+      this.onPartlyCleared();
+    } catch {
+      // Of an inner allocator that does not even say what it owns: the error that it threw before tells more.
+    }
+  }
+
   protected where(method: string): string {
     return `${this.constructor.name}.${method}`;
   }
@@ -137,7 +159,7 @@ export abstract class AllocatorAdaptor<I extends Allocator = Allocator> implemen
       Number.isSafeInteger(byteLength) &&
       byteLength > 0 &&
       (alignment === undefined ||
-        (typeof alignment === 'number' &&
+        (Number.isSafeInteger(alignment) && // bit operators would cut a fraction off
           alignment > 0 &&
           alignment <= MAX_ALIGNMENT &&
           (alignment & (alignment - 1)) === 0))

@@ -149,6 +149,16 @@ export class BudgetedAllocator<I extends Allocator = Allocator> extends Allocato
     this.giveBack(bytes);
   }
 
+  /** Sizes of single blocks are not known here: at most what the inner allocator uses is still charged. */
+  protected override onPartlyCleared(): void {
+    const { liveAllocations, usedBytes } = this.inner.stats();
+    this.blocks = Math.min(this.blocks, liveAllocations);
+    const rest = this.blocks === 0 ? 0 : Math.min(this.charged, usedBytes);
+    const bytes = this.charged - rest;
+    this.charged = rest;
+    this.giveBack(bytes);
+  }
+
   /** What is freed from inside of a release is given back after it. */
   private giveBack(bytes: number): void {
     this.owed += bytes;

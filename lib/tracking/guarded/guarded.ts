@@ -29,6 +29,8 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
   private deallocations = 0;
   private used = 0;
   private peak = 0;
+  /** Resets and disposals so far: what was read from the books before one is of no use after it. */
+  private clearings = 0;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: GuardedOptions = {}) {
@@ -58,18 +60,24 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
     const block = this.blockAt(slot);
     const bytes = this.bytesOf(block);
     this.tell(where, findDamage(bytes, block, null));
+    const { clearings } = this;
     const span = spanOf(block);
-    if (span > this.settings.quarantineBytes) this.freeAtOnce(block, bytes);
-    else {
-      while (this.quarantine.bytes + span > this.settings.quarantineBytes) this.evict(where);
-      this.fillFreed(bytes, block);
-      paintGuards(bytes, block); // a damage that was told is not told again
-      this.quarantine.push(block);
-    }
+    // Out of the books first: a free below may run somebody else's code, which may be given this very place.
     this.book.leave(offset);
-    this.told.delete(offset);
+    const wasTold = this.told.delete(offset);
     this.deallocations++;
     this.used -= span;
+    try {
+      this.putAway(where, block, bytes);
+    } catch (error) {
+      if (this.clearings === clearings) {
+        this.book.enter(offset, byteLength, block.front, block.rear);
+        if (wasTold) this.told.add(offset);
+        this.deallocations--;
+        this.used += span;
+      }
+      throw error;
+    }
   }
 
   /** @throws ERR_MEMORY_CORRUPTION once for damage that nobody was told of; nothing is reset then */
@@ -81,8 +89,8 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
   /** Every damage there is now, in blocks that live and in those held back. Throws nothing and changes nothing. */
   inspect(): Damage[] {
     const { freedFill } = this.settings;
-    const found: (Damage | null)[] = this.liveBlocks().map((block) => findDamage(this.bytesOf(block), block, null));
-    for (const block of this.quarantine.all()) found.push(findDamage(this.bytesOf(block), block, freedFill));
+    const found = this.liveBlocks().map((block) => this.damageOf(block, null));
+    for (const block of this.quarantine.all()) found.push(this.damageOf(block, freedFill));
     return found.filter((damage) => damage !== null);
   }
 
@@ -95,7 +103,8 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
 
   /** Gives everything that is held back to the inner allocator. @throws ERR_MEMORY_CORRUPTION for a write after a free */
   drain(): void {
-    while (this.quarantine.size > 0) this.evict(this.where('drain'));
+    // So many and not until it is empty: what is freed from inside of a free is held back anew, perhaps each time.
+    for (let left = this.quarantine.size; left > 0; left--) this.evict(this.where('drain'));
   }
 
   /** False for guard bytes and for blocks that are held back. */
@@ -128,12 +137,7 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
   }
 
   protected override letGo(): void {
-    let damages: Damage[] = [];
-    try {
-      damages = this.inspect().filter((damage) => !this.told.has(damage.offset));
-    } catch (error) {
-      if (!isMemoryError(error)) throw error; // the memory is gone already: nothing is left to verify
-    }
+    const damages = this.inspect().filter((damage) => !this.told.has(damage.offset));
     super.letGo();
     const [first] = damages;
     if (first === undefined) return;
@@ -147,6 +151,23 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
     this.quarantine.clear();
     this.told.clear();
     this.used = 0;
+    this.clearings++;
+  }
+
+  protected override onPartlyCleared(): void {
+    const isGone = ({ offset, front }: GuardedBlock) => !this.inner.owns(offset - front);
+    for (const block of this.liveBlocks().filter(isGone)) {
+      this.book.leave(block.offset);
+      this.told.delete(block.offset);
+      this.used -= spanOf(block);
+    }
+    const held = this.quarantine.all();
+    const gone = new Set(held.filter(isGone));
+    this.quarantine.clear();
+    for (const block of held) {
+      if (gone.has(block)) this.told.delete(block.offset);
+      else this.quarantine.push(block);
+    }
   }
 
   private take(method: string, byteLength: number, alignment: number | undefined, trying: boolean): number {
@@ -180,7 +201,7 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
     const capacity = this.capacityBytes;
     if (capacity !== null && span > capacity) return -1;
     let start = -1;
-    while (start === -1 && this.quarantine.size > 0) {
+    for (let left = this.quarantine.size; start === -1 && left > 0; left--) {
       this.evict(where);
       start = this.inner.tryAllocate(span, alignment);
     }
@@ -202,6 +223,21 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
     }
   }
 
+  /** Into quarantine, or where it is too small to the inner allocator. */
+  private putAway(where: string, block: GuardedBlock, bytes: Uint8Array): void {
+    const { clearings, quarantine } = this;
+    const most = this.settings.quarantineBytes - spanOf(block);
+    for (let left = quarantine.size; left > 0 && most >= 0 && quarantine.bytes > most; left--) this.evict(where);
+    if (this.clearings !== clearings) return; // somebody's reset or disposal inside of an eviction took it along
+    if (quarantine.bytes > most) {
+      this.freeAtOnce(block, bytes);
+      return;
+    }
+    this.fillFreed(bytes, block);
+    paintGuards(bytes, block); // a damage that was told is not told again
+    quarantine.push(block);
+  }
+
   private freeAtOnce(block: GuardedBlock, bytes: Uint8Array): void {
     const { freedFill } = this.settings;
     const start = block.offset - block.front;
@@ -209,12 +245,13 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
       this.inner.deallocate(start, spanOf(block));
       return;
     }
+    const { clearings } = this;
     const kept = bytes.slice();
     this.fillFreed(bytes, block);
     try {
       this.inner.deallocate(start, spanOf(block));
     } catch (error) {
-      bytes.set(kept); // refused, as out of order in a stack: the block lives on
+      if (this.clearings === clearings) bytes.set(kept); // refused, as out of order in a stack: the block lives on
       throw error;
     }
   }
@@ -222,11 +259,25 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
   private evict(where: string): void {
     const block = this.quarantine.oldest;
     if (block === undefined) return;
-    const damage = findDamage(this.bytesOf(block), block, this.settings.freedFill);
-    this.inner.deallocate(block.offset - block.front, spanOf(block));
+    const { clearings } = this;
+    const bytes = this.reach(block);
+    const isGone = isMemoryError(bytes) && bytes.code === 'ERR_MEMORY_FREED';
+    if (isMemoryError(bytes) && !isGone) throw bytes;
+    const damage = isMemoryError(bytes) ? null : findDamage(bytes, block, this.settings.freedFill);
+    // Taken out first: the free may run somebody else's code, which may be given this place or make the next one leave.
     this.quarantine.shift();
-    const isTold = this.told.delete(block.offset);
-    if (damage !== null && !isTold) throw this.corruption(where, damage, 1);
+    const wasTold = this.told.delete(block.offset);
+    try {
+      this.inner.deallocate(block.offset - block.front, spanOf(block));
+    } catch (error) {
+      if (isGone) return; // as its memory is
+      if (this.clearings === clearings) {
+        this.quarantine.putBack(block);
+        if (wasTold) this.told.add(block.offset);
+      }
+      throw error;
+    }
+    if (damage !== null && !wasTold) throw this.corruption(where, damage, 1);
   }
 
   private tell(where: string, damage: Damage | null): void {
@@ -253,6 +304,21 @@ export class GuardedAllocator<I extends Allocator = Allocator> extends Allocator
   private fillFreed(bytes: Uint8Array, { front, byteLength }: GuardedBlock): void {
     const { freedFill } = this.settings;
     if (freedFill !== null) bytes.fill(freedFill, front, front + byteLength);
+  }
+
+  /** Null as well for a block that cannot be reached, as when its memory was freed below: nothing is to be seen there. */
+  private damageOf(block: GuardedBlock, freedFill: number | null): Damage | null {
+    const bytes = this.reach(block);
+    return isMemoryError(bytes) ? null : findDamage(bytes, block, freedFill);
+  }
+
+  private reach(block: GuardedBlock): Uint8Array | MemoryError {
+    try {
+      return this.bytesOf(block);
+    } catch (error) {
+      if (isMemoryError(error)) return error;
+      throw error;
+    }
   }
 
   private bytesOf(block: GuardedBlock): Uint8Array {

@@ -29,6 +29,13 @@ export class Quarantine {
     this.head = 0;
   }
 
+  /** Makes a block that was taken out the oldest again. */
+  putBack(block: GuardedBlock): void {
+    if (this.head > 0) this.queue[--this.head] = block;
+    else this.queue.unshift(block);
+    this.bytes += spanOf(block);
+  }
+
   all(): readonly GuardedBlock[] {
     return this.queue.slice(this.head);
   }

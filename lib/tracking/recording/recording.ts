@@ -80,7 +80,9 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   private time = MIDNIGHT;
   private reading = false;
   private resetting = false;
-  /** Rows of what the sink does while a reset is written: they belong behind it. */
+  /** Frees under way: more than one where somebody's code frees from inside of one. */
+  private freeing = 0;
+  /** Rows of what is done inside of the innermost free, or by the sink while a reset is written: they belong behind it. */
   private deferred = '';
   private deferredLines = 0;
 
@@ -131,29 +133,70 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
 
   override deallocate(offset: number, byteLength: number): void {
     this.readClock();
-    this.inner.deallocate(offset, byteLength);
-    const slot = this.blocks.find(offset);
-    if (slot !== -1) this.blocks.removeAt(slot);
-    this.write('free', offset, byteLength, undefined, '');
+    const { blocks, deferred, deferredLines } = this;
+    // Out of the books first: the free may run somebody else's code, which may be given this very place.
+    const slot = typeof offset === 'number' ? blocks.find(offset) : -1; // others are the inner allocator's to refuse
+    const size = slot === -1 ? -1 : (blocks.sizes[slot] as number);
+    if (slot !== -1) blocks.removeAt(slot);
+    this.deferred = '';
+    this.deferredLines = 0;
+    this.freeing++;
+    let freed = false;
+    try {
+      this.inner.deallocate(offset, byteLength);
+      freed = true;
+    } finally {
+      const { deferred: rows, deferredLines: lines } = this; // of what that code did: they belong behind the free
+      this.deferred = deferred;
+      this.deferredLines = deferredLines;
+      this.freeing--;
+      if (freed) this.write('free', offset, byteLength, undefined, '');
+      else if (slot !== -1 && this.blocks === blocks) blocks.set(offset, size, 0, 0);
+      if (lines > 0) this.append(rows, lines);
+    }
   }
 
   override reset(): void {
     this.readClock();
-    this.inner.reset();
+    try {
+      this.inner.reset();
+    } catch (error) {
+      this.keepRest(error);
+      throw error;
+    }
     const { blocks } = this;
     this.blocks = new BlockTable(); // what the sink takes meanwhile is a block of after
+    this.writeFrees(blocks, true);
+  }
+
+  /** The part that is gone was freed, for all that a reader of the log can tell. */
+  protected override onPartlyCleared(): void {
+    const gone = new BlockTable();
+    const rest = new BlockTable();
+    for (let slot = 0; slot < this.blocks.slots; slot++) {
+      const offset = this.blocks.offsetAt(slot);
+      if (offset !== -1) (this.inner.owns(offset) ? rest : gone).set(offset, this.blocks.sizes[slot] ?? 0, 0, 0);
+    }
+    this.blocks = rest;
+    if (gone.count > 0) this.writeFrees(gone, false);
+  }
+
+  /** One row a block; what the sink does meanwhile comes behind the last one. */
+  private writeFrees(blocks: BlockTable, byReset: boolean): void {
     const isOutermost = !this.resetting;
     this.resetting = true;
+    const note = byReset ? writeNote('by-reset') : '';
     for (let slot = 0; slot < blocks.slots; slot++) {
       const offset = blocks.offsetAt(slot);
-      if (offset !== -1) this.write('free', offset, blocks.sizes[slot] ?? 0, undefined, writeNote('by-reset'));
+      if (offset !== -1) this.write('free', offset, blocks.sizes[slot] ?? 0, undefined, note);
     }
-    if (this.extra) this.write('free', null, 0, undefined, writeNote('reset'));
+    if (byReset && this.extra) this.write('free', null, 0, undefined, writeNote('reset'));
     if (!isOutermost) return;
     this.resetting = false;
-    this.append(this.deferred, this.deferredLines);
+    const { deferred, deferredLines } = this;
     this.deferred = '';
     this.deferredLines = 0;
+    this.append(deferred, deferredLines);
   }
 
   /** Hands what is gathered to the sink. @throws what the sink throws: the text is kept then */
@@ -178,10 +221,11 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   /**
    * Writes the statistics as the last line, disposes the inner allocator and closes the sink.
    *
-   * @throws ERR_MEMORY_INVALID_STATE from inside of the sink or clock
+   * @throws ERR_MEMORY_INVALID_STATE from inside of the sink or clock, and of a free
    */
   protected override letGo(): void {
     if (this.flushing || this.reading) throw this.busy('dispose', 'its own sink or clock', 'Dispose it afterwards.');
+    if (this.freeing > 0) throw this.busy('dispose', 'one of its own frees', 'Dispose it afterwards.');
     const facts = this.endFacts();
     super.letGo();
     this.closed = true;
@@ -216,7 +260,7 @@ export class RecordingAllocator<I extends Allocator = Allocator> extends Allocat
   }
 
   private append(text: string, lines: number): void {
-    if (this.resetting && this.flushing) {
+    if (this.freeing > 0 || (this.resetting && this.flushing)) {
       this.deferred += text;
       this.deferredLines += lines;
       return;

@@ -77,6 +77,13 @@ export class ScopedCounters {
     this.blocksFreed = this.blocksTaken;
   }
 
+  /** Of what lives no more than this is left. */
+  keepAtMost(blocks: number, bytes: number): void {
+    this.notePeak();
+    this.bytesFreed = Math.max(this.bytesFreed, this.bytesTaken - bytes);
+    this.blocksFreed = Math.max(this.blocksFreed, this.blocksTaken - blocks);
+  }
+
   /** What lives, over all scopes. */
   total(): { readonly allocations: number; readonly bytes: number } {
     return {

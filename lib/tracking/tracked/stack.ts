@@ -21,6 +21,8 @@ interface CallSite {
 
 type Prepare = (error: Error, sites: unknown) => unknown;
 
+/** Names that are kept: a program that makes scripts under ever new names would hold them all for ever. */
+const MOST_FILES = 10_000;
 /** Small numbers for files: they make short keys. */
 const files = new Map<string, number>();
 
@@ -28,7 +30,8 @@ type Method = (...args: never[]) => unknown;
 
 /**
  * Names the stack of the caller of `method` by its position in each file, which costs a tenth of the text. The same stack
- * gives the same key in one process. Empty where the runtime gives no call sites.
+ * gives the same key in one process. Empty where the runtime gives no call sites, and for files past the first 10 000:
+ * their stacks are known by their text.
  */
 export function captureKey(depth: number, method: Method): string {
   const key = keyAbove(depth, ownFrames, method);
@@ -99,6 +102,7 @@ function keyOf(stack: unknown, depth: number, limit: number | null): string | nu
     if (taken++ === depth) break;
     let id = files.get(file);
     if (id === undefined) {
+      if (files.size >= MOST_FILES) return '';
       id = files.size;
       files.set(file, id);
     }

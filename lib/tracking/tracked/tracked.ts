@@ -24,7 +24,9 @@ export interface OutstandingBlock {
  * error for every wrong free, with the place of the block's allocation. Nothing is kept in the blocks.
  *
  * Blocks that the inner allocator handed out before may be freed through it; they are not counted, and no counter goes
- * below 0. At `paranoid` any other block that did not come from this tracker is ERR_MEMORY_FOREIGN_FREE.
+ * below 0. At `paranoid` a block that did not come from this tracker is ERR_MEMORY_FOREIGN_FREE if there were none of before;
+ * if there were, one that somebody took past the tracker later cannot be told from them, and is let through as well. A reset
+ * ends that.
  */
 export class TrackedAllocator<I extends Allocator = Allocator> extends AllocatorAdaptor<I> {
   /** How much it records. */
@@ -47,8 +49,8 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
   private random: number;
   /** Number of the latest recorded allocation. */
   private latest = 0;
-  /** Blocks of before that may still be freed through here. */
-  private earlier: number;
+  /** True while blocks of before may live. How many is of no use: a foreign one among them looks the same. */
+  private hasEarlier: boolean;
 
   /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
   constructor(inner: I, options: TrackedOptions = {}) {
@@ -61,7 +63,7 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     this.sites = new SiteTable(this.settings.maxSites);
     this.random = this.settings.seed;
     this.next = this.distance();
-    this.earlier = inner.stats().liveAllocations;
+    this.hasEarlier = inner.stats().liveAllocations > 0;
   }
 
   // These three are kept short: the compiler takes a method and what is inside of it into its caller up to a sum of their
@@ -85,8 +87,9 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
       this.deallocateSpecially(offset, byteLength);
       return;
     }
+    const { latest } = this;
     this.inner.deallocate(offset, byteLength);
-    this.settle(offset, byteLength);
+    this.settle(offset, byteLength, latest);
   }
 
   /** Counters of the innermost scope; of everything since construction when no scope is open. */
@@ -171,12 +174,26 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     this.filter.fill(0);
     this.sites.clearLive();
     this.tallies.removeAll();
-    this.earlier = 0;
+    this.hasEarlier = false;
   }
 
-  private settle(offset: number, byteLength: number): void {
+  protected override onPartlyCleared(): void {
+    const { table } = this.book;
+    const offsets = this.recorded(0).map(({ slot }) => table.offsetAt(slot)); // slots move when a block is taken out
+    for (const offset of offsets.filter((each) => !this.inner.owns(each))) {
+      const size = table.sizes[table.find(offset)] ?? 0;
+      this.forget(offset, this.latest);
+      if (this.settings.interval === 1) this.tallies.remove(size);
+    }
+    if (this.settings.interval === 1) return;
+    // Most blocks are only counted: no more can live than do inside.
+    const { liveAllocations, usedBytes } = this.inner.stats();
+    this.tallies.keepAtMost(liveAllocations, usedBytes);
+  }
+
+  private settle(offset: number, byteLength: number, latest: number): void {
     this.tallies.remove(byteLength);
-    if (this.filter[Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT] !== 0) this.forget(offset);
+    if (this.filter[Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT] !== 0) this.forget(offset, latest);
   }
 
   private deallocateSpecially(offset: number, byteLength: number): void {
@@ -185,15 +202,15 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
   }
 
   private deallocateExactly(offset: number, byteLength: number): void {
+    const { latest } = this;
     if (this.isEarlier(offset, byteLength)) {
       this.inner.deallocate(offset, byteLength);
-      this.earlier--;
-      this.book.remember(offset);
+      if (this.book.table.find(offset) === -1) this.book.remember(offset); // else handed out again meanwhile
       return;
     }
     this.inner.deallocate(offset, byteLength);
     this.tallies.remove(byteLength);
-    this.forget(offset);
+    this.forget(offset, latest);
   }
 
   private record(offset: number, byteLength: number, method: 'allocate' | 'tryAllocate'): void {
@@ -209,17 +226,21 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     const depth = level === 'simple' ? 1 : stackDepth;
     const key = captureKey(depth, TrackedAllocator.prototype[method]);
     const site = this.sites.idOfKey(key) ?? this.sites.idOf(captureFrames(depth), key);
-    this.forget(offset); // an offset whose block was freed past the tracker
+    this.forget(offset, this.latest); // an offset whose block was freed past the tracker
     this.sites.enter(site, byteLength);
     this.book.enter(offset, byteLength, site, ++this.latest);
     const at = Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT;
     this.filter[at] = Math.min(FULL, (this.filter[at] as number) + 1);
   }
 
-  private forget(offset: number): void {
+  /**
+   * Takes a freed block out. A block that was recorded after `latest` stays: a free may run somebody else's code, such as
+   * a budget's, which may be given the same place before the books are reached.
+   */
+  private forget(offset: number, latest: number): void {
     const { table } = this.book;
     const slot = table.find(offset);
-    if (slot === -1) return;
+    if (slot === -1 || (table.second[slot] as number) > latest) return;
     this.sites.leave(table.first[slot] ?? 0, table.sizes[slot] ?? 0);
     const at = Math.imul(offset, 0x9e3779b1) >>> FILTER_SHIFT;
     const sharing = this.filter[at] as number;
@@ -228,7 +249,7 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
     else table.removeAt(slot);
   }
 
-  /** True for a block from before this tracker; throws for every other free that is wrong. */
+  /** True for a block from before this tracker, or what looks like one; throws for every other free that is wrong. */
   private isEarlier(offset: number, byteLength: number): boolean {
     const where = this.where('deallocate');
     this.checkSpan('deallocate', offset, byteLength);
@@ -238,7 +259,7 @@ export class TrackedAllocator<I extends Allocator = Allocator> extends Allocator
       this.book.checkSize(where, this.name, slot, byteLength, `; it was allocated at ${frame}`);
       return false;
     }
-    if (this.earlier > 0 && !this.book.wasFreed(offset) && this.inner.owns(offset)) return true;
+    if (this.hasEarlier && !this.book.wasFreed(offset) && this.inner.owns(offset)) return true;
     throw this.book.unknown(where, this.name, offset);
   }
 

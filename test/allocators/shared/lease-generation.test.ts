@@ -104,4 +104,75 @@ describe('the generation of a shared lease', () => {
     expect(() => pool.adopt({ ...lease, generation: 2 ** 53 })).toThrow(code('ERR_MEMORY_OUT_OF_RANGE'));
     expect(() => pool.adopt({ ...lease, generation: -1 })).toThrow(code('ERR_MEMORY_OUT_OF_RANGE'));
   });
+
+  describe('at a transfer', () => {
+    let other: SharedBlockAllocator;
+    beforeEach(() => {
+      other = SharedBlockAllocator.attach(pool.handle);
+    });
+    afterEach(() => other.dispose());
+
+    test.each([
+      ['', 0],
+      [' where the upper half changes', 2 ** 21 - 1],
+    ])('the leases of before have served%s', (_, generation) => {
+      const { at, words } = wordOf(pool);
+      words[at] = generation << 10;
+      const box = pool.acquire();
+      box.transfer(other.owner);
+      expect(pool.ownerOf(0)).toBe(other.owner);
+      expect([pool.isCurrent(box.lease), box.held]).toEqual([false, false]);
+      expect(() => pool.adopt(box.lease)).toThrow(STALE);
+      expect(other.lease(0).generation).toBe(generation + 1);
+      other.deallocate(0, 64);
+    });
+
+    test('one that is refused leaves the box as it was', () => {
+      const box = pool.acquire();
+      for (const nobody of [0, 3]) expect(() => box.transfer(nobody)).toThrow();
+      const gone = other.owner;
+      other.dispose();
+      expect(() => box.transfer(gone)).toThrow(STALE);
+      expect([box.held, box.bytes.length]).toEqual([true, 64]);
+      expect(pool.isCurrent(box.lease)).toBe(true);
+      box.release();
+    });
+
+    test('one that is refused at the last moment leaves the block to the box; a lease of before has served', () => {
+      const box = pool.acquire();
+      const before = box.lease;
+      const { table } = pool as unknown as { table: { phaseOf(owner: number): number } };
+      const phases = jest.spyOn(table, 'phaseOf').mockReturnValueOnce(2).mockReturnValueOnce(0);
+      expect(() => box.transfer(other.owner)).toThrow(STALE);
+      expect(phases).toHaveBeenCalledTimes(2);
+      expect([pool.ownerOf(0), box.held, pool.isCurrent(before)]).toEqual([pool.owner, true, false]);
+      box.bytes.fill(1);
+      box.release();
+      expect(pool.stats().liveAllocations).toBe(0);
+    });
+
+    test('to who has it nothing happens, and nothing is counted away', () => {
+      const two = SharedBlockAllocator.create({ blockBytes: 64, blocks: 2 });
+      const box = two.acquire();
+      box.transfer(two.owner);
+      expect([box.held, two.isCurrent(box.lease)]).toEqual([true, true]);
+      two.allocate(64);
+      box.release();
+      expect(two.stats().peakUsedBytes).toBe(128);
+      two.dispose();
+    });
+  });
+
+  test('adopting asks for the size that was handed out', () => {
+    const other = SharedBlockAllocator.attach(pool.handle);
+    const lease = pool.lease(pool.allocate(32));
+    for (const byteLength of [1, 31, 33, 64]) {
+      expect(() => other.adopt({ ...lease, byteLength })).toThrow(code('ERR_MEMORY_INVALID_ARGUMENT'));
+      expect([pool.ownerOf(0), pool.isCurrent(lease)]).toEqual([pool.owner, true]);
+    }
+    const box = other.adopt(lease);
+    expect(box.bytes.length).toBe(32);
+    box.release();
+    other.dispose();
+  });
 });

@@ -256,6 +256,20 @@ describe('the end', () => {
     expect(contents(receiver.tryReceive())).toEqual([3]);
   });
 
+  test('that was met behind the last messages is no end once somebody has come', () => {
+    const channel = bench.create();
+    const [sender, receiver] = [channel.sender(), channel.receiver()];
+    sender.trySend(bytesOf(1));
+    sender.close();
+    expect(receiver.tryReceiveMany(4).map(contents)).toEqual([[1]]);
+    const late = bench.attach(channel).sender();
+    expect(receiver.tryReceive()).toBeUndefined();
+    late.trySend(bytesOf(2));
+    expect(receiver.tryReceiveMany(4).map(contents)).toEqual([[2]]);
+    late.close();
+    expect(codeOf(() => receiver.tryReceive())).toBe('ERR_MEMORY_CLOSED');
+  });
+
   test('ends an iteration, which releases what it was given', async () => {
     const channel = bench.create({ capacity: 2 });
     const other = bench.attach(channel);

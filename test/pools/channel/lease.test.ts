@@ -95,6 +95,18 @@ test('a block that was adopted by the lease alone stays with who did, also when 
   expect(mine.ownerOf(got.offset)).toBe(mine.owner);
 });
 
+test('a block that was transferred after its lease was sent stays with its new owner when a receiver leaves', () => {
+  const { mine, there, sender, receiver } = pair();
+  const owner = SharedBlockAllocator.attach(mine.handle);
+  pools.push(owner);
+  const box = mine.acquire();
+  sender.trySend(box);
+  box.transfer(owner.owner);
+  expect(receiver.tryReceive()?.kind).toBe('lease');
+  there.close();
+  expect(mine.ownerOf(box.offset)).toBe(owner.owner);
+});
+
 test('a lease that was overwritten is told', () => {
   const { mine, here, sender, receiver } = pair();
   sender.trySend(mine.acquire());

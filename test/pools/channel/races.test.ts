@@ -135,6 +135,44 @@ test('an iteration that is ended while it waits takes no message', async () => {
   expect([receiver.held, contents(receiver.tryReceive())]).toEqual([0, [7]]);
 });
 
+test.each([
+  ['return() while the event loop has its turn', false],
+  ['a stream that is destroyed then', true],
+])('an iteration that is ended by %s takes no message', async (_, streams) => {
+  const channel = bench.create({ capacity: 1024 });
+  const [sender, receiver] = [channel.sender(), channel.receiver()];
+  for (let i = 0; i < 600; i += 1) sender.trySend(bytesOf(i & 255));
+  let count = 0;
+  if (streams) {
+    const stream = Readable.from(receiver, { highWaterMark: 1 });
+    stream.on('data', () => {
+      count += 1;
+      if (count === 511) process.nextTick(() => stream.destroy());
+    });
+    await new Promise((resolve) => stream.on('close', resolve));
+  } else {
+    const iterator = receiver[Symbol.asyncIterator]();
+    for (; count < 511; count += 1) await iterator.next();
+    const next = iterator.next(); // the 512th: the event loop has its turn first
+    await iterator.return?.();
+    expect((await next).done).toBe(true);
+  }
+  await bench.settle();
+  expect([count, receiver.held, receiver.waiting]).toEqual([511, 0, 0]);
+  expect(contents(receiver.tryReceive())).toEqual([511 & 255]);
+});
+
+test('an iteration that is ended at the moment in which a message comes releases it', async () => {
+  const channel = bench.create();
+  const [sender, receiver] = [channel.sender(), channel.receiver()];
+  const iterator = receiver[Symbol.asyncIterator]();
+  const next = iterator.next();
+  sender.trySendMany([bytesOf(1), bytesOf(2)]);
+  expect(contents(receiver.receiveSync())).toEqual([2]); // who waited was served first and does not know it yet
+  await iterator.return?.();
+  expect([(await next).done, receiver.held]).toEqual([true, 0]);
+});
+
 test('places that a closed sender had reserved are room for others who wait', async () => {
   const channel = bench.create({ capacity: 1 });
   const other = bench.attach(channel);
@@ -180,6 +218,30 @@ test('bytes that say another length than they have stay within their place', () 
     [8, 8],
     [9, 9, 9],
   ]);
+});
+
+/** By transfer() where there is one: structuredClone() of newer Node.js refuses buffers of another realm, as a test's is. */
+function takeAway({ buffer }: Uint8Array): void {
+  const newer = buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
+  if (newer.transfer?.() === undefined) structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+}
+
+test('bytes that were taken away are refused, at once and after a wait, and hold up nobody', async () => {
+  const channel = bench.create({ capacity: 1 });
+  const [sender, receiver] = [channel.sender(), channel.receiver()];
+  const gone = bytesOf(1, 2, 3);
+  takeAway(gone);
+  for (const call of [() => sender.trySend(gone), () => sender.sendSync(gone), () => sender.trySendMany([gone])]) {
+    expect(codeOf(call)).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+  }
+  expect(await failureOf(sender.send(gone))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
+  expect(sender.trySend(bytesOf(7))).toBe(true);
+  const later = bytesOf(1, 2, 3);
+  const sent = [failureOf(sender.send(later)), failureOf(sender.send(new Uint8Array(0)))];
+  takeAway(later);
+  expect([contents(await receiver.receive()), contents(await receiver.receive())]).toEqual([[7], []]);
+  expect(await Promise.all(sent)).toEqual(['ERR_MEMORY_INVALID_ARGUMENT', 'none']);
+  expect([sender.waiting, sender.sent]).toEqual([0, 2]);
 });
 
 test('what is no clock, no memory and no wake is refused or done without', () => {

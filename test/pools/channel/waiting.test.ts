@@ -155,6 +155,44 @@ test('blocking from inside a writer that is being served is refused', async () =
   expect(inner).toEqual(['ERR_MEMORY_INVALID_STATE']);
 });
 
+test.each([
+  ['leaves them waiting', false],
+  ['ends their waits', true],
+])(
+  'who comes before the one that is being served, out of its writer, loses nothing; the outer one %s',
+  async (_, ends) => {
+    const channel = bench.create({ capacity: 1 });
+    const [sender, receiver] = [channel.sender(), channel.receiver()];
+    const stop = new AbortController();
+    sender.trySend(bytesOf(0));
+    const inner: Promise<string>[] = [];
+    const outer = failureOf(
+      sender.send((bytes) => {
+        for (const priority of [100, 60])
+          inner.push(failureOf(sender.send(bytesOf(priority), { priority, ...(ends ? { signal: stop.signal } : {}) })));
+        if (ends) stop.abort();
+        bytes[0] = 7;
+        return 1;
+      }),
+    );
+    const last = failureOf(sender.send(bytesOf(9)));
+    const seen: unknown[] = [];
+    for (let turn = 0; turn < 6; turn += 1) {
+      await bench.settle();
+      const message = contents(receiver.tryReceive());
+      if (message !== undefined) seen.push(...message);
+    }
+    expect([sender.waiting, seen]).toEqual([0, ends ? [0, 7, 9] : [0, 7, 100, 60, 9]]);
+    expect(await Promise.all([outer, ...inner, last])).toEqual(
+      ends ? ['none', 'ERR_MEMORY_ABORTED', 'ERR_MEMORY_ABORTED', 'none'] : Array(4).fill('none'),
+    );
+    expect(sender.trySend(bytesOf(1))).toBe(true);
+    contents(receiver.tryReceive());
+    sender.sendSync(bytesOf(2), { deadlineMs: 200 });
+    expect(contents(receiver.tryReceive())).toEqual([2]);
+  },
+);
+
 test('blocking calls serve those who waited before them, and end at their deadline', async () => {
   const channel = bench.create({ capacity: 4 });
   const [sender, receiver] = [channel.sender(), channel.receiver()];

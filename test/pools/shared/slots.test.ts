@@ -1,3 +1,4 @@
+import type { Region } from '../../../lib/platform';
 import type { SlotLease } from '../../../lib/pools/shared';
 import { isEmptied } from '../../support/emptied';
 import { type AnyPool, code, KINDS, type Kind, take } from './support';
@@ -274,6 +275,51 @@ describe.each(Object.keys(KINDS))('%s', (name) => {
     };
     expect(() => late.release()).toThrow(STALE);
     expect([won?.held, won?.bytes[0], late.held]).toEqual([true, 6, false]);
+  });
+
+  test('counts the refusals of all attachments, past ones included', () => {
+    const leases = [take(pool), take(other), take(pool)];
+    const third = kind.attach(pool.handle);
+    for (let i = 0; i < 5; i += 1) expect([third.tryAcquire(), other.tryAcquire()]).toEqual([undefined, undefined]);
+    expect(pool.tryAcquire()).toBeUndefined();
+    expect([pool, other, third].map((each) => each.stats().refusals)).toEqual([11, 11, 11]);
+    third.close();
+    const fourth = kind.attach(pool.handle); // in the same place
+    expect(fourth.tryAcquire()).toBeUndefined();
+    expect([pool.stats().refusals, third.stats().refusals, fourth.stats().refusals]).toEqual([12, 11, 12]);
+    fourth.close();
+    for (const lease of leases) lease.release();
+  });
+
+  test('with zeroOnRelease, close() leaves nothing to the next holder either, and what was adopted alone', () => {
+    using one = kind.create({ slots: 3, slotBytes: 64, zeroOnRelease: true });
+    const two = kind.attach(one.handle);
+    const [plain, offered, given] = [take(two), take(two), take(two)];
+    for (const lease of [plain, offered, given]) lease.bytes.fill(5);
+    const late = offered.lease;
+    const adopted = one.adopt(given.lease);
+    two.close();
+    expect([two.size, one.borrowed, adopted.bytes[63]]).toEqual([0, 1, 5]);
+    expect(() => one.adopt(late)).toThrow(STALE);
+    expect([take(one), take(one)].map(({ bytes }) => bytes.some((value) => value !== 0))).toEqual([false, false]);
+  });
+
+  test('with zeroOnRelease, loans whose pool cannot be closed because its memory is pinned keep their bytes', () => {
+    const one = kind.create({ slots: 2, slotBytes: 64, zeroOnRelease: true });
+    const { region } = (one as unknown as { blocks: { memory: { data: { region: Region } } } }).blocks.memory.data;
+    const [plain, offered] = [take(one), take(one)];
+    plain.bytes.fill(5);
+    offered.bytes.fill(6);
+    const sent = offered.lease;
+    const pin = region.pin();
+    expect(() => one.close()).toThrow(code('ERR_MEMORY_IN_USE'));
+    expect([plain.held, plain.bytes[63], offered.held, offered.bytes[0]]).toEqual([true, 5, true, 6]);
+    expect(() => one.adopt(sent)).toThrow(STALE);
+    pin.release();
+    offered.release();
+    expect(one.borrowed).toBe(1);
+    one.close();
+    expect(plain.held).toBe(false);
   });
 
   test('closed with loans out: they come back, the leases are of no use, others go on', () => {
