@@ -1,16 +1,15 @@
 import {
   type Clock,
   checkBoolean,
-  checkFunction,
+  checkClock,
   checkInteger,
   checkOptions,
+  checkTimers,
   type Duration,
   describe,
   memoryError,
   type PressureLevel,
   parseDuration,
-  systemClock,
-  systemTimers,
   type Timers,
 } from '../core';
 import {
@@ -172,20 +171,17 @@ export interface CheckedOptions {
 export function checkMonitorOptions(where: string, options: MonitorOptions | undefined): CheckedOptions {
   const keys = [...SETTING_KEYS, 'sources', 'budgets', 'actions', 'journalEntries', 'clock', 'timers'] as const;
   const given = checkOptions<MonitorOptions>(where, options, keys);
-  const { clock = systemClock, timers = systemTimers } = given;
-  readable(`${where}: clock or timers`, () => {
-    checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-    checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-    checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
-  });
+  const time = readable(`${where}: clock or timers`, () => ({
+    clock: checkClock(where, given.clock),
+    timers: checkTimers(where, given.timers),
+  }));
   return {
     settings: checkSettings(where, given),
     sources: given.sources === undefined ? null : list(`${where}: sources`, given.sources),
     budgets: list(`${where}: budgets`, given.budgets ?? []),
     actions: list(`${where}: actions`, given.actions ?? []),
     journalEntries: checkInteger(`${where}: journalEntries`, given.journalEntries ?? 256, 1, 100_000),
-    clock,
-    timers,
+    ...time,
   };
 }
 

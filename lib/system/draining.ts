@@ -1,14 +1,5 @@
-import { formatBytes, type MemoryError, memoryError, type Timers } from '../core';
+import { formatBytes, type MemoryError, memoryError, stopTimer, type Timers } from '../core';
 import { type HolderStats, holdersText } from './holders';
-
-/** Stops a timer; one that cannot be stopped comes to a call that does nothing. Never throws. */
-export function stopTimer(timers: Timers, timer: unknown): void {
-  try {
-    timers.stop(timer);
-  } catch {
-    // an end goes on
-  }
-}
 
 /** Waits until nothing is held, or a deadline. Internal. */
 export class Draining {

@@ -1,5 +1,5 @@
-import { checkBoolean, checkOptions, type Duration, memoryError, parseDuration, type Timers } from '../core';
-import { Draining, stillHeld, stopTimer } from './draining';
+import { checkBoolean, checkOptions, type Duration, memoryError, parseDuration, stopTimer, type Timers } from '../core';
+import { Draining, stillHeld } from './draining';
 import type { Engine } from './engine';
 import { wordsOf } from './extensions/hooks';
 import type { HolderStats } from './holders';

@@ -5,6 +5,7 @@ import {
   checkFunction,
   checkOptions,
   checkString,
+  checkTimers,
   type Duration,
   describe,
   type MemoryError,
@@ -13,7 +14,6 @@ import {
   type PressureLevel,
   type PressureSignal,
   parseDuration,
-  systemTimers,
   type Timers,
 } from '../core';
 import type { ReclaimTarget } from '../manager';
@@ -154,9 +154,8 @@ function readBudget(
 /** @throws ERR_MEMORY_INVALID_ARGUMENT naming the nearest key, ERR_MEMORY_OUT_OF_RANGE */
 export function planSystem(where: string, options: SystemOptions | undefined): SystemPlan {
   const given = checkOptions<SystemOptions>(where, options, KEYS);
-  const { timers = systemTimers, name = 'memory' } = given;
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  const { name = 'memory' } = given;
+  const timers = checkTimers(where, given.timers);
   const plan = {
     name: checkString(`${where}: name`, name, 200),
     tiers: planTiers(where, given),

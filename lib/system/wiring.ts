@@ -1,6 +1,5 @@
-import type { PressureLevel } from '../core';
+import { type PressureLevel, stopTimer } from '../core';
 import type { Reclaimer, ReclaimingBudget } from '../manager';
-import { stopTimer } from './draining';
 import type { Engine } from './engine';
 import { wordsOf } from './extensions/hooks';
 import { MetricsPublisher } from './extensions/metrics';

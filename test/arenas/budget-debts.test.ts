@@ -1,20 +1,9 @@
 import { Arena } from '../../lib/arenas';
-import { codeOf, TestBudget, TestProvider } from './support';
+import { codeOf, Stubborn, TestProvider } from './support';
 
 // A budget that refuses to take bytes back undoes no release: the provider has the memory already.
 
 const KIB = 1024;
-
-class Stubborn extends TestBudget {
-  refuses = 0;
-  override release(bytes: number): void {
-    if (this.refuses > 0) {
-      this.refuses -= 1;
-      throw new RangeError('not now');
-    }
-    super.release(bytes);
-  }
-}
 
 test('a chunk goes once, and the bytes with the next that go', () => {
   const budget = new Stubborn();

@@ -43,6 +43,18 @@ export class TestBudget implements BudgetLike {
   }
 }
 
+/** A budget that refuses to take bytes back, so many times. */
+export class Stubborn extends TestBudget {
+  refuses = 0;
+  override release(bytes: number): void {
+    if (this.refuses > 0) {
+      this.refuses -= 1;
+      throw new RangeError('not now');
+    }
+    super.release(bytes);
+  }
+}
+
 /** A provider that counts what it has out and fails when told to. */
 export class TestProvider implements RegionProvider<Region> {
   readonly name = 'test';

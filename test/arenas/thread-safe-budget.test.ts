@@ -1,19 +1,8 @@
 import { ThreadSafeArena } from '../../lib/arenas';
 import type { BudgetLike } from '../../lib/core';
-import { codeOf, TestBudget } from './support';
+import { codeOf, Stubborn } from './support';
 
 // The budget of a ThreadSafeArena is somebody else's code: whatever it does, the arena ends once and for all.
-
-class Stubborn extends TestBudget {
-  refuses = 0;
-  override release(bytes: number): void {
-    if (this.refuses > 0) {
-      this.refuses -= 1;
-      throw new RangeError('not now');
-    }
-    super.release(bytes);
-  }
-}
 
 test('a budget that refuses its bytes does not keep the arena open; another dispose() offers them again', () => {
   const budget = new Stubborn();

@@ -2,6 +2,7 @@ import {
   type ByteSize,
   type Clock,
   checkBoolean,
+  checkClock,
   checkFunction,
   checkInteger,
   checkOneOf,
@@ -14,7 +15,6 @@ import {
   parseBytes,
   parseDuration,
   type RegionProvider,
-  systemClock,
 } from '../../core';
 import type { Region } from '../../platform';
 import { acquireFrom, emptiesViews, isProvider } from '../base';
@@ -101,7 +101,7 @@ export class CachedProvider extends ProviderBase {
     }
     const given = checkOptions<CachedProviderOptions>(where, options, [...PROVIDER_KEYS, ...KEYS]);
     super(where, upstream.pageBytes, given);
-    const { reuse = 'safe', zero = true, decayMs = '10s', clock = systemClock, timer = unrefInterval } = given;
+    const { reuse = 'safe', zero = true, decayMs = '10s', timer = unrefInterval } = given;
     this.upstream = upstream;
     this.maxCachedBytes = parseBytes(given.maxCachedBytes ?? 256 * MIB, `${where}: maxCachedBytes`);
     this.unitBytes = parseBytes(given.unitBytes ?? Math.max(2 * MIB, upstream.pageBytes), `${where}: unitBytes`);
@@ -114,11 +114,10 @@ export class CachedProvider extends ProviderBase {
     this.views = { views: checkOneOf(`${where}: reuse`, reuse, ['safe', 'fast']) === 'fast' ? 'keep' : 'empty' };
     this.zero = checkBoolean(`${where}: zero`, zero);
     this.timer = checkFunction(`${where}: timer`, timer);
-    checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-    this.clock = clock;
+    this.clock = checkClock(where, given.clock);
     const decay = decayMs === null ? Number.POSITIVE_INFINITY : parseDuration(decayMs, `${where}: decayMs`);
     if (decay === 0) this.maxCachedBytes = 0;
-    this.curve = decay > 0 && decay < Number.POSITIVE_INFINITY ? new DecayCurve(decay, clock.nowMs()) : null;
+    this.curve = decay > 0 && decay < Number.POSITIVE_INFINITY ? new DecayCurve(decay, this.clock.nowMs()) : null;
     this.store = new CacheStore(this.pageBytes);
   }
 

@@ -4,19 +4,18 @@ import {
   type ByteSize,
   type Clock,
   checkBudget,
-  checkFunction,
+  checkClock,
   checkInteger,
   checkOneOf,
   checkOptions,
   checkString,
+  checkTimers,
   type Duration,
   describe,
   memoryError,
   parseBytes,
   parseDuration,
   type RegionProvider,
-  systemClock,
-  systemTimers,
   type Timers,
 } from '../../core';
 import type { Carrier } from '../../platform';
@@ -134,10 +133,9 @@ function sizesOf(where: string, given: BufferPoolOptions, safe: boolean): readon
 /** @throws ERR_MEMORY_INVALID_ARGUMENT, ERR_MEMORY_OUT_OF_RANGE */
 export function readBufferPoolOptions(where: string, options: BufferPoolOptions | undefined): BufferPoolSettings {
   const given = checkOptions<BufferPoolOptions>(where, options, [...KEYS]);
-  const { clock = systemClock, timers = systemTimers, provider, maxBuffersPerClass: buffers = null } = given;
-  checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  const clock = checkClock(where, given.clock);
+  const timers = checkTimers(where, given.timers);
+  const { provider, maxBuffersPerClass: buffers = null } = given;
   if (provider !== undefined && !isProvider(provider)) {
     throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: a provider is needed, got ${describe(provider)}`);
   }

@@ -1,14 +1,5 @@
 import { checkWhole } from '../../allocators';
-import {
-  checkFunction,
-  checkInteger,
-  checkString,
-  describe,
-  memoryError,
-  parseBytes,
-  systemTimers,
-  type Timers,
-} from '../../core';
+import { checkInteger, checkString, checkTimers, describe, memoryError, parseBytes } from '../../core';
 import { Region } from '../../platform';
 import { Attachment, type LeaseAdopter } from './attachment';
 import {
@@ -35,13 +26,6 @@ function checkBlocks(where: string, blocks: unknown): LeaseAdopter | undefined {
     'ERR_MEMORY_INVALID_ARGUMENT',
     `${where}: blocks must be a SharedBlockAllocator or have an adopt(), got ${describe(blocks)}`,
   );
-}
-
-function checkTimers(where: string, timers: unknown): Timers {
-  if (timers === undefined) return systemTimers;
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
-  return timers as Timers;
 }
 
 /** Attaches, or lets the region go. */

@@ -1,13 +1,13 @@
 import {
   type Clock,
+  checkClock,
   checkFunction,
   checkInteger,
   checkNumber,
   checkOptions,
+  checkTimers,
   type Duration,
   parseDuration,
-  systemClock,
-  systemTimers,
   type Timers,
 } from '../../core';
 
@@ -81,14 +81,7 @@ export function readHealthOptions(where: string, options: PoolHealthOptions | un
     minRequests: checkInteger(`${where}: minRequests`, given.minRequests ?? 1, 1),
     intervalMs: given.intervalMs === undefined ? null : time('intervalMs', given.intervalMs),
     onChange: given.onChange === undefined ? null : checkFunction(`${where}: onChange`, given.onChange),
-    ...checkTime(where, given),
+    clock: checkClock(where, given.clock),
+    timers: checkTimers(where, given.timers),
   };
-}
-
-function checkTime(where: string, given: PoolHealthOptions): { clock: Clock; timers: Timers } {
-  const { clock = systemClock, timers = systemTimers } = given;
-  checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
-  return { clock, timers };
 }

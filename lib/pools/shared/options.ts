@@ -1,5 +1,14 @@
 import type { SharedAllocatorOptions } from '../../allocators';
-import { type ByteSize, type Clock, checkBoolean, checkFunction, checkOptions, type Timers } from '../../core';
+import {
+  type ByteSize,
+  type Clock,
+  checkBoolean,
+  checkClock,
+  checkFunction,
+  checkOptions,
+  checkTimers,
+  type Timers,
+} from '../../core';
 import type { PoolStats } from '../base';
 
 /** What each attachment decides for itself. */
@@ -77,10 +86,8 @@ export function readCreate<T, O extends SharedPoolOptions<T>>(
 /** Checks what time is measured and waited by, where it is given. @throws ERR_MEMORY_INVALID_ARGUMENT */
 export function checkTime(
   where: string,
-  { timers, clock }: { readonly timers?: unknown; readonly clock?: unknown },
+  { timers, clock }: { readonly timers?: Timers; readonly clock?: Clock },
 ): void {
-  if (clock !== undefined) checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  if (timers === undefined) return;
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
+  checkClock(where, clock);
+  checkTimers(where, timers);
 }

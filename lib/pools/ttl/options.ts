@@ -1,14 +1,13 @@
 import {
   type Clock,
   checkBoolean,
-  checkFunction,
+  checkClock,
   checkOptions,
+  checkTimers,
   type Duration,
   describe,
   memoryError,
   parseDuration,
-  systemClock,
-  systemTimers,
   type Timers,
 } from '../../core';
 import { SYNC_POOL_OPTIONS, type SyncPoolOptions } from '../base';
@@ -50,12 +49,11 @@ export function readTtlOptions<T>(
   options: TtlPoolOptions<T> | undefined,
 ): { readonly shared: TtlPoolOptions<T>; readonly own: TtlSettings } {
   const given = checkOptions<TtlPoolOptions<T>>(where, options, KEYS);
-  const { clock = systemClock, timers = systemTimers, timer = true } = given;
+  const { timer = true } = given;
+  const clock = checkClock(where, given.clock);
+  const timers = checkTimers(where, given.timers);
   const maxAgeMs = given.maxAgeMs === undefined ? Infinity : readSpan(`${where}: maxAgeMs`, given.maxAgeMs);
   const byDefault = given.maxAgeMs === undefined ? DEFAULT_IDLE_MS : Infinity;
-  checkFunction(`${where}: clock.nowMs`, (clock as Partial<Clock> | null)?.nowMs);
-  checkFunction(`${where}: timers.start`, (timers as Partial<Timers> | null)?.start);
-  checkFunction(`${where}: timers.stop`, (timers as Partial<Timers> | null)?.stop);
   const own: TtlSettings = {
     idleMs: given.idleMs === undefined ? byDefault : readSpan(`${where}: idleMs`, given.idleMs),
     maxAgeMs,
