@@ -41,6 +41,7 @@ export { Lookout, lookDelayMs } from './lookout';
 export { nearest } from './nearest';
 export { notForUsers } from './not-for-users';
 export { printable } from './printable';
+export { Repayment } from './repayment';
 export { ignoreFailure, isThenable } from './thenable';
 export { stopTimer, systemTimers, type Timers } from './timers';
 export type { Allocator, AllocatorStats, MemoryUsage, RegionLike, RegionProvider } from './types';

@@ -43,6 +43,6 @@ test.each([
     (async () => ring.acquire(${options}))().catch((error) => process.stdout.write(error.code));
     process.on('exit', () => { if (ring.stats().waiting > 0) process.exitCode = 13; });
   `;
-  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 90_000 });
+  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 170_000 });
   expect([result.stderr, result.stdout, result.status]).toEqual(['', stdout, status]);
 });

@@ -7,7 +7,10 @@ const PACKAGE = join(__dirname, '..', '..', 'dist');
 function run(work: string): { status: number | null; signal: string | null; stdout: string } {
   const script = `const { MemoryBudget, SharedBudget } = require(${JSON.stringify(PACKAGE)});
     (async () => { ${work} })().catch((error) => console.log(error.code));`;
-  const { status, signal, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 90_000 });
+  const { status, signal, stdout } = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    timeout: 170_000,
+  });
   return { status, signal, stdout };
 }
 

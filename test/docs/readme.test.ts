@@ -105,7 +105,7 @@ test.each(code.map((block, i) => [i, block.heading, block] as const))('block %i 
   const result = spawnSync(process.execPath, ['--preserve-symlinks', `run-${i}.mjs`], {
     cwd: folder,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 170_000,
   });
   expect({ stderr: result.stderr, signal: result.signal, status: result.status }).toEqual({
     stderr: '',

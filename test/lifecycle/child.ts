@@ -21,7 +21,7 @@ export function inChild(source: string, flags: readonly string[] = ['--expose-gc
   const child = spawnSync(process.execPath, ['--no-warnings', ...flags, '-e', program], {
     encoding: 'utf8',
     env: { ...process.env, NEBULA_MEMORY_ROOT: ROOT },
-    timeout: 50_000,
+    timeout: 170_000,
   });
   let result: unknown = child.stdout + child.stderr;
   try {

@@ -222,7 +222,7 @@ describe('a file of the service manager', () => {
       monitor.poll();
       console.log(monitor.stats().sources[0].mode);
       monitor.stop();`;
-    const told = execFileSync(process.execPath, ['-e', script], { timeout: 60_000, encoding: 'utf8' });
+    const told = execFileSync(process.execPath, ['-e', script], { timeout: 170_000, encoding: 'utf8' });
     expect(told.trim()).toBe('event');
   });
 });

@@ -6,7 +6,7 @@ const DIST = resolve(__dirname, '../../dist');
 /** Runs a program against the built package; what it prints, and how it ended. */
 function run(program: string): { output: string; status: number | null; signal: string | null } {
   const script = `const nebula = require(${JSON.stringify(DIST)});\n${program}`;
-  const child = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 90_000 });
+  const child = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 170_000 });
   return { output: child.stdout + child.stderr, status: child.status, signal: child.signal };
 }
 

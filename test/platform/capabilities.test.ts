@@ -1,5 +1,6 @@
 import { type Capabilities, memory, Region } from '../../lib/platform';
 import { FEATURES, native } from '../../lib/platform/native';
+import { untilCollected } from '../support/collected';
 
 function fresh(refuse: (name: string) => { errno: number; failed: number } | null): Capabilities {
   let found: Capabilities | undefined;
@@ -63,7 +64,8 @@ it('tells unsupported, denied and exhausted apart, each with its fix', () => {
   expect(found.futex.available).toBe(true);
 });
 
-it('leaves nothing mapped', () => {
+it('leaves nothing mapped', async () => {
+  await untilCollected();
   const before = memory.totals();
   fresh(() => null);
   for (const feature of FEATURES.keys()) native().tryFeature(feature);

@@ -49,7 +49,7 @@ function load(root, folder, names) {
   ]);
   const { status, stdout, stderr } = spawnSync('qemu-aarch64-static', [join(root, RUNTIME), host, ADDON], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 180_000,
   });
   return { status, output: `${stdout}${stderr}`.trim() };
 }

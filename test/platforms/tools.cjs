@@ -94,7 +94,7 @@ class Tools {
     const err = openSync(this.file('child.err'), 'w');
     const { status, signal, error } = spawnSync(program, [...args, '-e', source], {
       stdio: ['ignore', out, err],
-      timeout: 60_000,
+      timeout: 180_000,
     });
     for (const file of [out, err]) closeSync(file);
     const text = readFileSync(this.file('child.out'), 'utf8');

@@ -254,7 +254,7 @@ test('one that is running does not keep its process alive', () => {
   const { status, signal, stderr } = spawnSync(process.execPath, ['-e', script], {
     cwd: join(__dirname, '..', '..'),
     encoding: 'utf8',
-    timeout: 90_000,
+    timeout: 170_000,
   });
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
 });

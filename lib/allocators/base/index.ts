@@ -11,7 +11,6 @@ export {
 } from './common-options';
 export { CursorAllocator } from './cursor-allocator';
 export { CursorMark, CursorScope } from './cursor-mark';
-export { Repayment } from './repayment';
 export {
   acquireFrom,
   type Backing,

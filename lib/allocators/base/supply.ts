@@ -6,9 +6,9 @@ import {
   memoryError,
   parseBytes,
   type RegionProvider,
+  Repayment,
 } from '../../core';
 import { Region } from '../../platform';
-import { Repayment } from './repayment';
 import {
   acquireFrom,
   type Backing,

@@ -1,6 +1,5 @@
-import { type BudgetLike, describe, isMemoryError, type MemoryError, memoryError } from '../../core';
+import { type BudgetLike, describe, isMemoryError, type MemoryError, memoryError, Repayment } from '../../core';
 import { Region } from '../../platform';
-import { Repayment } from '../base';
 
 /** Counters of a provider since its construction. Sizes are bytes. */
 export interface ProviderStats {

@@ -1,5 +1,5 @@
-import { acquireFrom, Repayment, releaseTo } from '../../allocators';
-import { isMemoryError, type RegionProvider } from '../../core';
+import { acquireFrom, releaseTo } from '../../allocators';
+import { isMemoryError, type RegionProvider, Repayment } from '../../core';
 import type { Region } from '../../platform';
 import { Chunk } from './chunk';
 import { type ArenaPlan, CHUNK_PAGE } from './options';

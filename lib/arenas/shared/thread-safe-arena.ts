@@ -1,4 +1,4 @@
-import { AllocatorBase, checkBlockAlignment, Repayment } from '../../allocators';
+import { AllocatorBase, checkBlockAlignment } from '../../allocators';
 import {
   type AllocatorStats,
   type BudgetLike,
@@ -10,6 +10,7 @@ import {
   memoryError,
   notForUsers,
   parseBytes,
+  Repayment,
 } from '../../core';
 import { Region } from '../../platform';
 import { isSmallInteger } from '../checks';

@@ -1,39 +1,55 @@
-import { type BudgetLike, checkBudget } from '../../core';
+import { type BudgetLike, checkBudget, Repayment } from '../../core';
+
+// One for each budget and thread: what a budget refused to take back from a region that is gone is offered with the next.
+const repayments = new WeakMap<BudgetLike, Repayment>();
+
+function repaymentTo(budget: BudgetLike): Repayment {
+  let repayment = repayments.get(budget);
+  if (repayment === undefined) {
+    repayment = new Repayment(budget);
+    repayments.set(budget, repayment);
+  }
+  return repayment;
+}
 
 /**
  * Bytes of a budget that a region holds, in whole pages. Given back once, by free(); for a region that nobody freed and
- * the collector found, by its finalizer.
+ * the collector found, by its finalizer. The budget may call the region from inside reserve and release.
  */
 export class Charge {
-  private readonly budget: BudgetLike;
-  private bytes: number;
+  private readonly repayment: Repayment;
+  private bytes = 0;
 
-  private constructor(budget: BudgetLike, bytes: number) {
-    this.budget = budget;
-    this.bytes = bytes;
+  private constructor(budget: BudgetLike) {
+    this.repayment = repaymentTo(budget);
   }
 
   /** Takes the bytes. @throws what the budget throws; nothing is taken then */
   static take(where: string, budget: BudgetLike, bytes: number): Charge {
-    checkBudget(where, budget).reserve(bytes);
-    return new Charge(budget, bytes);
+    const charge = new Charge(checkBudget(where, budget));
+    charge.grow(where, bytes);
+    return charge;
   }
 
   /** Takes what `bytes` are more than it holds. @returns how much that was, for undo() @throws what the budget throws */
-  grow(bytes: number): number {
+  grow(where: string, bytes: number): number {
     const more = bytes - this.bytes;
     if (more <= 0) return 0;
-    this.budget.reserve(more);
-    this.bytes = bytes;
+    this.repayment.take(where, more);
+    this.bytes += more;
     return more;
   }
 
-  /** Gives back all but `bytes`. */
+  /** Gives back what grow() took. Never throws. */
+  undo(taken: number): void {
+    this.bytes -= taken;
+    this.repayment.give(taken);
+  }
+
+  /** Gives back all but `bytes`. Never throws. */
   shrink(bytes: number): void {
     const less = this.bytes - bytes;
-    if (less <= 0) return;
-    this.bytes = bytes;
-    this.budget.release(less);
+    if (less > 0) this.undo(less);
   }
 
   release(): void {

@@ -1,6 +1,7 @@
 import { type ByteSize, checkOptions, memoryError, parseBytes } from '../../core';
 import {
   type Access,
+  CODES,
   type FailureContext,
   type Fallible,
   failureError,
@@ -66,6 +67,8 @@ export class RegionCore {
   private epoch = currentEpoch();
   private faultsSeen = 0;
   private registered = false;
+  /** Pins through this object; other holders of the region have their own. */
+  pins = 0;
   /** A handle went out: somebody may attach at any time. */
   handed: boolean;
 
@@ -231,6 +234,11 @@ export class RegionCore {
   /** Lets go. @returns the error instead of throwing it; null when done or when it was freed before */
   release(): Error | null {
     if (this.freed) return null;
+    // Natively only the last holder is refused. A pin is of this one: its work needs these views, and only it can unpin.
+    if (this.pins > 0) {
+      const pinned = { failed: CODES.inUse, call: 'claim', errno: 0, detail: this.pins };
+      return failureError(pinned, this.context('Region.free'));
+    }
     let claimed = false;
     let detached = false;
     let settled = false;

@@ -74,10 +74,12 @@ export function handleOf(core: RegionCore): RegionHandle {
 export function pin(core: RegionCore): Pin {
   const holder = core.open('Region.pin');
   core.take('Region.pin', native().pin(holder));
+  core.pins += 1;
   let held = true;
   const release = (): void => {
     if (!held) return;
     held = false;
+    core.pins -= 1;
     core.take('Pin.release', native().unpin(holder));
   };
   return { release, [Symbol.dispose]: release };
@@ -180,11 +182,11 @@ export function remap(core: RegionCore, size: ByteSize): void {
   const bytes = parseBytes(size, `${what}: size`, { minBytes: 1 });
   const { charge } = core.origin;
   const pages = charge === undefined ? 0 : alignUp(bytes, machineFacts().pageBytes);
-  const taken = charge?.grow(pages) ?? 0;
+  const taken = charge?.grow(what, pages) ?? 0;
   try {
     core.take(what, native().remap(holder, bytes), bytes);
   } catch (error) {
-    if (taken > 0) charge?.shrink(pages - taken);
+    charge?.undo(taken);
     throw error;
   }
   core.dropViews();

@@ -5,6 +5,7 @@ import {
   SharedProvider,
 } from '../../../lib/allocators/providers';
 import { memory, Region } from '../../../lib/platform';
+import { untilCollected } from '../../support/collected';
 import { codeOf, FakeTime, Flaky, MIB, PAGE, residentBytes, TestBudget } from './support';
 
 function make(options: CachedProviderOptions = {}, upstream: Flaky = new Flaky()) {
@@ -449,7 +450,8 @@ it('presets differ as they say', () => {
   fast.dispose();
 });
 
-it('leaves no region behind', () => {
+it('leaves no region behind', async () => {
+  await untilCollected();
   const before = memory.totals().regions;
   const cache = CachedProvider.production();
   fill(cache, PAGE, 3 * MIB, 70 * PAGE);

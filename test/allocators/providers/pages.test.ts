@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileProvider, HugePageProvider, PageProvider, SharedProvider } from '../../../lib/allocators/providers';
 import { memory, Region } from '../../../lib/platform';
+import { untilCollected } from '../../support/collected';
 import { codeOf, MIB, PAGE, residentBytes, TestBudget } from './support';
 
 const folder = mkdtempSync(join(tmpdir(), 'nebula-provider-'));
@@ -10,7 +11,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => jest.restoreAllMocks());
 
 describe('PageProvider', () => {
-  it('maps whole pages and frees them at once', () => {
+  it('maps whole pages and frees them at once', async () => {
+    await untilCollected();
     const before = memory.totals().regions;
     const pages = new PageProvider();
     const region = pages.acquire(PAGE + 1);
@@ -43,7 +45,8 @@ describe('PageProvider', () => {
     pages.release(region);
   });
 
-  it('has presets', () => {
+  it('has presets', async () => {
+    await untilCollected();
     const debug = PageProvider.debug();
     const guarded = debug.acquire(PAGE);
     const fast = PageProvider.performance({ carrier: 'local' });

@@ -11,7 +11,7 @@ describe.each(['threads', 'processes'])('%s that are killed at random moments', 
   test.each(['block', 'stack', 'bump'])('lose nothing of a shared %s and get nothing twice', (kind) => {
     const text = execFileSync(process.execPath, [SCRIPT, kind, mode, String(SEED), String(OPERATIONS)], {
       encoding: 'utf8',
-      timeout: 120_000,
+      timeout: 170_000,
     });
     expect(text).toContain('"operations"');
     const { operations, deaths } = JSON.parse(text.slice(text.indexOf('{'))) as { operations: number; deaths: number };

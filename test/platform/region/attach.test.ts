@@ -1,9 +1,11 @@
 import { memory, Region, type RegionHandle } from '../../../lib/platform';
+import { untilCollected } from '../../support/collected';
 import { codeOf, inWorker, PAGE, runChild, startWorker, thrown } from './support';
 
 const shared = (): Region => Region.map(PAGE, { carrier: 'shared' });
 
-it('counts holders: the memory goes with the last', () => {
+it('counts holders: the memory goes with the last', async () => {
+  await untilCollected();
   const { regions } = memory.totals();
   const made = shared();
   const one = Region.attach(made.handle);
@@ -129,6 +131,7 @@ it('keeps a pinned attachment, not the one that was freed', async () => {
 });
 
 it('a worker that ends lets go of its share', async () => {
+  await untilCollected();
   const { regions } = memory.totals();
   const region = shared();
   await inWorker(

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type BudgetLike, memoryError } from '../../../lib/core';
 import { Region } from '../../../lib/platform';
-import { codeOf, PAGE, scratchFolder } from './support';
+import { codeOf, PAGE, scratchFolder, thrown } from './support';
 
 /** A budget that is exact and has no parents. */
 class Plain implements BudgetLike {
@@ -80,6 +80,56 @@ describe('the budget of a region', () => {
     const next = region.renew();
     expect(budget.used).toBe(2 * PAGE);
     next.free();
+    expect(budget.used).toBe(0);
+  });
+
+  it('may refuse to take the bytes back: the region is freed, and the next one offers them again', () => {
+    const budget = new Plain(3 * PAGE);
+    const region = Region.map(PAGE, { budget });
+    budget.release = (): void => {
+      throw new Error('not now');
+    };
+    region.remap(2 * PAGE);
+    region.remap(PAGE);
+    region.free();
+    expect([region.state, budget.used]).toEqual(['freed', 2 * PAGE]);
+    delete (budget as Partial<Plain>).release;
+    const next = Region.map(PAGE, { budget });
+    expect(budget.used).toBe(PAGE);
+    next.free();
+    expect(budget.used).toBe(0);
+  });
+
+  it("must answer at once: a promise is refused, and what it takes later is nobody's", async () => {
+    const budget = new Plain(4 * PAGE);
+    const region = Region.map(PAGE, { budget });
+    budget.reserve = (async () => {
+      throw new Error('too late');
+    }) as unknown as Plain['reserve'];
+    const refused = { code: 'ERR_MEMORY_INVALID_ARGUMENT', message: expect.stringContaining('must return nothing') };
+    expect(thrown(() => Region.map(PAGE, { budget }))).toMatchObject(refused);
+    expect(thrown(() => region.remap(2 * PAGE))).toMatchObject(refused);
+    expect(region.byteLength).toBe(PAGE);
+    await new Promise((resolve) => setImmediate(resolve)); // a rejection that nobody handles would end the process here
+    region.free();
+    expect(budget.used).toBe(0);
+  });
+
+  it('may call the region from inside', () => {
+    const budget = new Plain(9 * PAGE);
+    const inside = (act: () => void): void => {
+      budget.reserve = (bytes) => {
+        delete (budget as Partial<Plain>).reserve;
+        act();
+        budget.reserve(bytes);
+      };
+    };
+    const region = Region.map(PAGE, { budget });
+    inside(() => region.remap(3 * PAGE));
+    region.remap(5 * PAGE);
+    expect([region.byteLength, budget.used]).toEqual([5 * PAGE, 5 * PAGE]);
+    inside(() => region.free());
+    expect(codeOf(() => region.remap(7 * PAGE))).toBe('ERR_MEMORY_FREED');
     expect(budget.used).toBe(0);
   });
 

@@ -12,6 +12,7 @@ jest.mock('../../../lib/platform/machine', () => {
 
 import { Region } from '../../../lib/platform';
 import { ADVICE, type Failure, native } from '../../../lib/platform/native';
+import { untilCollected } from '../../support/collected';
 import { MIB, PAGE, thrown } from './support';
 
 const park = new MachinePark();
@@ -93,7 +94,8 @@ it('asks for the largest page that the request fills', () => {
   expect(sizes('4MiB', '2MiB')).toEqual([2 * MIB, 0]);
 });
 
-it('with strict throws at the first step that cannot be had, and leaves nothing mapped', () => {
+it('with strict throws at the first step that cannot be had, and leaves nothing mapped', async () => {
+  await untilCollected();
   emptyPools();
   machine('always [madvise] never', POOL_2MIB);
   const before = native().totals().regions;
@@ -170,7 +172,8 @@ describe('transparent huge pages', () => {
     expect(guarded.placement.fallbacks.every(({ reason }) => reason.includes('guard pages'))).toBe(true);
   });
 
-  it('are taken back when they are refused with strict', () => {
+  it('are taken back when they are refused with strict', async () => {
+    await untilCollected();
     machine('always madvise [never]');
     const before = native().totals().regions;
     expect(thrown(() => Region.map('4MiB', { pages: 'thp', strict: true })).code).toBe(
@@ -195,7 +198,8 @@ describe('population', () => {
     expect(thrown(() => Region.shared('2MiB', { populate: true })).code).toBe('ERR_MEMORY_OUT_OF_MEMORY');
   });
 
-  it('that fails leaves nothing mapped', () => {
+  it('that fails leaves nothing mapped', async () => {
+    await untilCollected();
     const before = native().totals().regions;
     jest.spyOn(native(), 'populate').mockReturnValue(failure('madvise', 12));
     expect(thrown(() => Region.map(PAGE, { populate: true }))).toMatchObject({

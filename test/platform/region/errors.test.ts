@@ -1,6 +1,7 @@
 import { MemoryError, MemoryExhaustedError, MemoryStateError, MemoryValidationError } from '../../../lib/core';
 import { memory, Region } from '../../../lib/platform';
 import { native } from '../../../lib/platform/native';
+import { untilCollected } from '../../support/collected';
 import { codeOf, PAGE, runChild, thrown } from './support';
 
 type Call = (region: Region) => unknown;
@@ -111,7 +112,8 @@ it('errors are of one class with a sub-class a meaning', () => {
   expect(error.stack).toContain(__filename);
 });
 
-it('a failed call leaves every other region as it was', () => {
+it('a failed call leaves every other region as it was', async () => {
+  await untilCollected();
   using other = Region.map(PAGE);
   other.bytes.fill(9);
   const before = native().totals();

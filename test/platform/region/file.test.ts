@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { memory, Region } from '../../../lib/platform';
+import { untilCollected } from '../../support/collected';
 import { codeOf, PAGE, runChild, scratchFolder, thrown, withHolder } from './support';
 
 const folder = scratchFolder();
@@ -216,7 +217,8 @@ it('a truncated file reads zeros, and the next call says so once', () => {
   expect(region.window(10, 1)[0]).toBe(10);
 });
 
-it('holds one descriptor and lets go of it, also where it could not be mapped', () => {
+it('holds one descriptor and lets go of it, also where it could not be mapped', async () => {
+  await untilCollected();
   const { region, describe: look } = withHolder(() => Region.mapFile(file(10)));
   const { file: descriptor } = look();
   expect(statSync(`/proc/self/fd/${descriptor}`).size).toBe(10);

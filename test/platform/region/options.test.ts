@@ -1,5 +1,6 @@
 import { Region } from '../../../lib/platform';
 import { native } from '../../../lib/platform/native';
+import { untilCollected } from '../../support/collected';
 import { codeOf, PAGE, smapsAt, thrown, withHolder } from './support';
 
 afterEach(() => jest.restoreAllMocks());
@@ -162,7 +163,8 @@ describe('what options do', () => {
     expect(codeOf(() => Region.map(PAGE, { carrier: 'shared', strict: true }))).toBe('ERR_MEMORY_UNSUPPORTED');
   });
 
-  it('strict leaves nothing mapped when it throws', () => {
+  it('strict leaves nothing mapped when it throws', async () => {
+    await untilCollected();
     const before = native().totals().regions;
     jest.spyOn(native(), 'lock').mockReturnValue({ failed: 1, call: 'mlock', errno: 12, detail: 0 });
     const error = thrown(() => Region.map(PAGE, { lock: true, strict: true }));

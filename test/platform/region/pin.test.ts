@@ -44,6 +44,20 @@ describe('pin', () => {
     pin.release();
     attached.free();
   });
+
+  it('keeps its own holder, with its views, also where others hold the region', () => {
+    const region = Region.shared(PAGE);
+    const attached = Region.attach(region.handle);
+    const { bytes } = region;
+    bytes[0] = 7;
+    const pin = region.pin();
+    expect(thrown(() => region.free())).toMatchObject({ code: 'ERR_MEMORY_IN_USE', retryable: true });
+    expect([bytes[0], region.state]).toEqual([7, 'live']);
+    pin.release();
+    region.free();
+    attached.free();
+    expect([region.state, attached.state]).toEqual(['freed', 'freed']);
+  });
 });
 
 describe('use', () => {

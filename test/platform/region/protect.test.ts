@@ -1,4 +1,5 @@
 import { memory, Region } from '../../../lib/platform';
+import { untilCollected } from '../../support/collected';
 import { codeOf, PAGE, smapsAt, thrown, withHolder } from './support';
 
 const makers: [string, () => Region][] = [
@@ -73,7 +74,8 @@ it('is an error for other words, and while others hold or pin the region', () =>
   region.protect('readwrite');
 });
 
-it('leaves no region, no mapping and no range behind but those that old views keep', () => {
+it('leaves no region, no mapping and no range behind but those that old views keep', async () => {
+  await untilCollected();
   memory.drainQuarantine({ all: true });
   const before = memory.totals();
   for (let round = 0; round < 50; round += 1) {

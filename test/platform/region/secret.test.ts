@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { memory, Region } from '../../../lib/platform';
 import { native } from '../../../lib/platform/native';
+import { untilCollected } from '../../support/collected';
 import { isEmptied } from '../../support/emptied';
 import { codeOf, compileC, PAGE, runChild, scratchFolder, smapsAt, thrown, withHolder } from './support';
 
@@ -96,7 +97,8 @@ describe('Region.secret', () => {
     expect(codeOf(() => Region.secret(PAGE, { dump: true } as never))).toBe('ERR_MEMORY_INVALID_ARGUMENT');
   });
 
-  it('is freed while protected', () => {
+  it('is freed while protected', async () => {
+    await untilCollected();
     const { regions } = memory.totals();
     const region = Region.secret(PAGE);
     region.protect('none');
@@ -104,7 +106,8 @@ describe('Region.secret', () => {
     expect(memory.totals().regions).toBe(regions);
   });
 
-  withSecretMemory('throws with strict when a protection is missing, and leaves nothing', () => {
+  withSecretMemory('throws with strict when a protection is missing, and leaves nothing', async () => {
+    await untilCollected();
     const { regions } = memory.totals();
     jest.spyOn(native(), 'advise').mockReturnValue({ failed: 1, call: 'madvise', errno: 22, detail: 0 });
     expect(thrown(() => Region.secret(PAGE, { strict: true }))).toMatchObject({ errno: 22 });

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { memory, Region } from '../../../lib/platform';
 import { native } from '../../../lib/platform/native';
+import { untilCollected } from '../../support/collected';
 import { codeOf, inWorker, PAGE, runChild, thrown } from './support';
 
 const unique = (word: string): string => `nebula-test-${word}-${process.pid}-${Date.now()}`;
@@ -42,7 +43,8 @@ describe('Region.shared', () => {
     expect(region.bytes[1]).toBe(44);
   });
 
-  it('refuses pages that a named one cannot lie on, and sizes beyond the machine', () => {
+  it('refuses pages that a named one cannot lie on, and sizes beyond the machine', async () => {
+    await untilCollected();
     expect(codeOf(() => Region.shared(PAGE, { name: unique('huge'), pages: '2MiB' }))).toBe(
       'ERR_MEMORY_INVALID_ARGUMENT',
     );

@@ -105,7 +105,7 @@ export function runChild(
   const [program = '', ...args] = [...launcher, process.execPath, ...execArgv, '-e', PRELUDE + source];
   const result = spawnSync(program, args, {
     encoding: 'utf8',
-    timeout: 90_000,
+    timeout: 170_000,
     env: { ...process.env, ...env },
   });
   let output: unknown;

@@ -365,7 +365,7 @@ describe('what generic-pool documents', () => {
     const script = `const { AsyncPool } = require(${JSON.stringify(join(__dirname, '../../../dist'))});
       const pool = new AsyncPool({ create: async () => ({}), min: 2, max: 4, idleTimeoutMs: '1h', maxAgeMs: '1h' });
       pool.ready().then(() => pool.use(() => console.log('used')));`;
-    const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20_000 });
+    const { status, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 170_000 });
     expect([status, stdout]).toEqual([0, 'used\n']);
   });
 

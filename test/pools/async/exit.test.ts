@@ -8,7 +8,10 @@ function run(options: string, work: string): { status: number | null; signal: st
   const script = `const { AsyncPool } = require(${JSON.stringify(PACKAGE)});
     const pool = new AsyncPool({ create: () => ({}), max: 1, ${options} });
     (async () => { ${work} })().catch((error) => console.log(error.code));`;
-  const { status, signal, stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 90_000 });
+  const { status, signal, stdout } = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    timeout: 170_000,
+  });
   return { status, signal, stdout };
 }
 

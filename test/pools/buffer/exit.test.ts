@@ -7,7 +7,7 @@ function runs(script: string): unknown {
   const code = `const { BufferPool, sendPooled, readPooled, pooledChunks } = require(${JSON.stringify(DIST)});\n${script}`;
   const { status, signal, stderr, stdout } = spawnSync(process.execPath, ['-e', code], {
     encoding: 'utf8',
-    timeout: 90_000,
+    timeout: 170_000,
   });
   return { status, signal, stderr, stdout };
 }

@@ -112,7 +112,7 @@ test.each([
   ['in its hands', 0],
   ['in the channel', 1],
 ])('the blocks of leases that a killed process had %s come back or stay where they belong', (what, left) => {
-  const text = execFileSync(process.execPath, [LEASER, LIBRARY, what], { encoding: 'utf8', timeout: 90_000 });
+  const text = execFileSync(process.execPath, [LEASER, LIBRARY, what], { encoding: 'utf8', timeout: 170_000 });
   expect(JSON.parse(text)).toEqual({ signal: 'SIGKILL', held: left, again: left });
 });
 
@@ -120,7 +120,7 @@ describe('the exit of a process', () => {
   const run = (script: string): string =>
     execFileSync(process.execPath, ['-e', `const { Channel } = require(${JSON.stringify(LIBRARY)});${script}`], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 170_000,
     });
 
   test('is not held up by who waits without a deadline', () => {

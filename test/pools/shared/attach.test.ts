@@ -5,6 +5,7 @@ import { memory, Region, type RegionHandle } from '../../../lib/platform';
 import type { SharedPoolHandle } from '../../../lib/pools/shared';
 import { HEAD, LINE_VERSION } from '../../../lib/pools/shared/line-layout';
 import { scratchFolder } from '../../platform/region/support';
+import { untilCollected } from '../../support/collected';
 import { type AnyPool, code, KINDS, type Kind, take } from './support';
 
 /** A region of the handle as words, for as long as it takes. */
@@ -30,6 +31,7 @@ describe.each(Object.keys(KINDS))('attaching to a %s', (name) => {
     expect(pool.stats().owners).toBe(1);
     expect(memory.totals().regions).toBe(regions);
   };
+  beforeAll(untilCollected);
   beforeEach(() => {
     pool = kind.create({ slots: 100, slotBytes: 64, owners: 2 });
     handle = structuredClone(pool.handle);

@@ -254,7 +254,7 @@ describe('on a real file', () => {
     const script = `const w = require(${dist}).watchConfig({ env: {}, file: ${JSON.stringify(file)} }); console.log(w.config.file !== null)`;
     const { stdout, status, signal } = spawnSync(process.execPath, ['-e', script], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 170_000,
     });
     expect({ stdout, status, signal }).toEqual({ stdout: 'true\n', status: 0, signal: null });
   });

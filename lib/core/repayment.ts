@@ -1,4 +1,7 @@
-import { type BudgetLike, describe, ignoreFailure, isThenable, memoryError } from '../../core';
+import type { BudgetLike } from './budget-like';
+import { describe } from './describe';
+import { memoryError } from './errors';
+import { ignoreFailure, isThenable } from './thenable';
 
 /**
  * Takes bytes from a budget, which is somebody else's code, and gives them back. One that refuses to take them back does not
