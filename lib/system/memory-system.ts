@@ -10,7 +10,7 @@ import { NORMAL } from './gate';
 import type { MemoryLease } from './lease';
 import { Leasing, type MemoryContext, type SystemAcquireOptions } from './leasing';
 import { Life, type LifeHost, type ShutdownOptions } from './life';
-import { planSystem, type SystemOptions, type SystemPlan } from './options';
+import { LONGEST_NAME, planSystem, type SystemOptions, type SystemPlan } from './options';
 import { budgetReport, bytesOf, healthOf, type SystemHealth, type SystemStats } from './report';
 import { readSnapshot, type SystemSnapshot, snapshotOf } from './snapshot';
 import { type RequestOptions, Tenant, type TenantHost, type TenantOptions } from './tenants/tenant';
@@ -18,9 +18,6 @@ import { tierPlans } from './tiers/plans';
 import { Space } from './tiers/space';
 import { sumOfAll } from './tiers/tier';
 import { Wiring } from './wiring';
-
-/** Its allocators are registered as `name/system` and the like, which may have 200 characters. */
-const LONGEST_TENANT_NAME = 192;
 
 /**
  * The memory of a service in one object: requests of any size go to the allocator that fits them, after the budget was
@@ -158,7 +155,7 @@ export class MemorySystem implements MemoryUsage, Disposable {
   tenant(name: string, options: TenantOptions): Tenant {
     const where = 'MemorySystem.tenant';
     this.hooks.needQuiet(where);
-    checkString(`${where}: name`, name, LONGEST_TENANT_NAME);
+    checkString(`${where}: name`, name, LONGEST_NAME);
     if (this.byName.has(name)) {
       throw memoryError('ERR_MEMORY_INVALID_ARGUMENT', `${where}: there is a tenant '${name}' already`);
     }

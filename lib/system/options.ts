@@ -30,6 +30,9 @@ import { checkPlugin, type MemoryPlugin } from './extensions/plugin';
 import { type Admission, readAdmission } from './gate';
 import { planTiers, type TierOptions, type TierPlans } from './tiers/options';
 
+/** Of a system or tenant: what is registered for it elsewhere, as `name/system` and the like, may have 200 characters. */
+export const LONGEST_NAME = 192;
+
 /** What a system needs of a cache: its bytes, and a way to make it smaller. */
 export interface CacheLike {
   readonly name: string;
@@ -58,7 +61,7 @@ export interface MonitorLike extends PressureSignal {
 }
 
 export interface SystemOptions extends TierOptions {
-  /** For statistics and errors. Default 'memory'. */
+  /** For statistics and errors, 1 to 192 characters. Default 'memory'. */
   readonly name?: string;
   /** What every request is charged to: a budget of yours, which you close, or the options of one. Default: no limit. */
   readonly budget?: BudgetLike | (BudgetOptions & { readonly name?: string });
@@ -157,7 +160,7 @@ export function planSystem(where: string, options: SystemOptions | undefined): S
   const { name = 'memory' } = given;
   const timers = checkTimers(where, given.timers);
   const plan = {
-    name: checkString(`${where}: name`, name, 200),
+    name: checkString(`${where}: name`, name, LONGEST_NAME),
     tiers: planTiers(where, given),
     monitor: checkMonitor(`${where}: monitor`, given.monitor),
     admission: readAdmission(`${where}: admission`, given.admission),

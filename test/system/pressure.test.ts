@@ -127,3 +127,15 @@ test('a cache that was filled from the system makes room in the budget', () => {
   expect(system.trim({ caches: true })).toBeGreaterThanOrEqual(64 * KIB);
   expect(kept.length).toBe(0);
 });
+
+test('a name has at most 192 characters, with which everything can be registered', () => {
+  using monitor = new MemoryMonitor({ sources: [new ManualSource('test')] });
+  expect(thrown(() => small({ name: 'x'.repeat(193), monitor }))).toMatchObject({
+    code: 'ERR_MEMORY_INVALID_ARGUMENT',
+    message: expect.stringContaining('at most 192 characters'),
+  });
+  using system = small({ name: 'x'.repeat(192), monitor, budget: { limitBytes: '1MiB' } });
+  system.start();
+  using lease = system.request(1000);
+  expect(lease.byteLength).toBe(1000);
+});
