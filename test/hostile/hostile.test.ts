@@ -17,7 +17,7 @@ import {
 import { escapeScenarios, nativeJobScenarios, protectScenarios } from './tables/views';
 
 const ROOT = join(__dirname, '..', '..');
-const LIMIT_MS = 100_000;
+const LIMIT_MS = 170_000;
 const AT_ONCE = 2;
 
 const FILES: Readonly<Record<string, ScenarioFile>> = {

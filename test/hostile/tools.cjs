@@ -57,8 +57,11 @@ function kinds(codes) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Collections and event-loop turns until `done` holds: finalizers need both. */
-async function settle(done, turns = 200) {
+/**
+ * Collections and event-loop turns until `done` holds: finalizers need both. The turns only end what would go on for ever:
+ * threads of the engine that sweep wait for a processor as long as the machine likes.
+ */
+async function settle(done, turns = 3000) {
   for (let i = 0; i < turns; i++) {
     globalThis.gc?.();
     await new Promise((resolve) => setImmediate(resolve));
@@ -69,7 +72,7 @@ async function settle(done, turns = 200) {
 }
 
 /** Waits until `done` holds, whatever else happens. */
-async function until(done, tries = 1500) {
+async function until(done, tries = 9000) {
   for (let i = 0; i < tries; i++) {
     if (done()) return true;
     await sleep(10);

@@ -158,12 +158,12 @@ void WakeCountsWaiters() {
   for (std::thread& thread : threads) {
     thread = std::thread([] {
       WaitOutcome outcome = WaitOutcome::kTimedOut;
-      if (WaitOnAddress(&word, 1, 20000000000, &outcome).ok() && outcome == WaitOutcome::kWoken) ++done;
+      if (WaitOnAddress(&word, 1, 300000000000, &outcome).ok() && outcome == WaitOutcome::kWoken) ++done;
     });
   }
   uint32_t total = 0;
   bool in_bounds = true;
-  for (int tries = 0; tries < 2000 && total < 3; ++tries) {
+  for (int tries = 0; tries < 50000 && total < 3; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     if (!WakeAddress(&word, 1, &woken).ok()) break;
     in_bounds = in_bounds && woken <= 1;

@@ -8,7 +8,7 @@ const { Worker } = require('node:worker_threads');
 const nebula = require('nebula-memory');
 
 const PACKAGE = dirname(dirname(require.resolve('nebula-memory')));
-const SETTLE_TRIES = 60;
+const SETTLE_TRIES = 600;
 const HELD = ['regions', 'mappedBytes', 'retiredRanges', 'retiredBytes', 'quarantinedRanges', 'quarantinedBytes'];
 
 /** Lets finalizers run: those of buffers run in later turns of the event loop. */

@@ -32,7 +32,7 @@ const isQuiet = ({ regions, mappedBytes, retiredRanges, quarantinedRanges }) =>
 
 /** Collects and drains until nothing is left, or for some seconds; gives the books then. */
 export async function settled(memory) {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 4000; i++) {
     globalThis.gc();
     await new Promise((resolve) => setTimeout(resolve, i < 20 ? 0 : 10));
     memory.drainQuarantine({ all: true });
@@ -56,7 +56,7 @@ export async function collectDropped(memory) {
 
 /** Regions that are still there without a collection, once timers have had their time. */
 export async function leftOver(memory) {
-  for (let i = 0; i < 50 && memory.totals().regions > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3000 && memory.totals().regions > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   return memory.totals().regions;
 }
 

@@ -81,6 +81,9 @@ describe('the serving tier', () => {
     expect(budget.usedBytes).toBe(4096);
     made.free(handle, 16);
     expect(budget.usedBytes).toBe(0);
+    const large = made.allocate(16_385); // which takes less of a heap
+    expect([chargeOf(16_385), budget.usedBytes]).toEqual([18_432, 20_480]);
+    made.free(large, 16_385);
     expect(fill(made, 16, 16)).toHaveLength(256);
     made.dispose();
   });

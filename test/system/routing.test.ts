@@ -355,7 +355,7 @@ describe('what is charged', () => {
     const tenant = system.tenant('t', { limitBytes: '512KiB' });
     const handle = system.allocate(64 * KIB);
     const lease = tenant.request(128 * KIB);
-    const waited = await system.acquire('64KiB', { deadlineMs: '5s' });
+    const waited = await system.acquire('64KiB', { deadlineMs: '150s' });
     expect(shared.usedBytes).toBe(256 * KIB);
     expect(codeOf(() => tenant.allocate(600 * KIB))).toBe('ERR_MEMORY_TOO_LARGE');
     expect(codeOf(() => system.allocate(900 * KIB))).toBe('ERR_MEMORY_BUDGET_EXCEEDED');

@@ -66,7 +66,8 @@ describe('PageProvider', () => {
     [{ budget: null }, 'ERR_MEMORY_INVALID_ARGUMENT'],
     [{ name: 7 }, 'ERR_MEMORY_INVALID_ARGUMENT'],
     [null, 'ERR_MEMORY_INVALID_ARGUMENT'],
-  ])('options %p are refused at once', (options, code) => {
+  ])('options %p are refused at once', async (options, code) => {
+    await untilCollected();
     const before = memory.totals().regions;
     expect(codeOf(() => new PageProvider(options as never))).toBe(code);
     expect(memory.totals().regions).toBe(before);

@@ -44,7 +44,7 @@ async function stress({ kind, mode, seed, operations, workers = 3, library = LIB
     worker: WORKER,
     ...{ mode, seed, operations, workers },
     record: 8,
-    limitMs: 120_000,
+    limitMs: 160_000,
     setup: { library, kind, handle: allocator.handle, granuleBytes, most: 40 },
     // At any moment once it has begun; now and then even while it is starting.
     mayDie: (done, random) => done > 0 || random(10) === 0,

@@ -15,7 +15,8 @@ parentPort.once('message', async ({ handle, blocks }) => {
     again = error.code;
   }
   const used = arena.usedBytes;
-  const back = await arena.handOverWhenIdle();
+  // The former owner notices by a timer of its own thread, which may stand still for long.
+  const back = await arena.handOverWhenIdle({ timeoutMs: 170_000 });
   parentPort.postMessage({ right, mine, again, handle: back.handle, used });
   await back.whenTaken();
   parentPort.close();

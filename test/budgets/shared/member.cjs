@@ -9,7 +9,7 @@ const { Region, SharedBudget } = require(setup.library ?? resolve(__dirname, '..
 /** Words of the desk: what all do together, then the bytes that each has. */
 const STOP = 0;
 const TOTAL = 1;
-const SLACK = 2;
+const KILLS = 2;
 const PASSED = 3;
 const DONE = 4;
 const WAITED = 5;
@@ -29,11 +29,14 @@ const random = (below) => {
 };
 
 // What this member was granted is entered after it was granted and taken out before it is given back; so the total is
-// never more than what is granted, and a total above the limit proves that the limit was passed.
+// never more than what is granted, and a total above the limit proves that the limit was passed. What somebody had who is
+// killed leaves it late: while that goes on, from before the sum was made or until after it, it may be as much more.
 function entered(bytes) {
   Atomics.add(words, own, bytes);
+  const kills = Atomics.load(words, KILLS);
   const total = Atomics.add(words, TOTAL, bytes) + bytes;
-  if (total > setup.limitBytes + Atomics.load(words, SLACK)) Atomics.add(words, PASSED, 1);
+  const isCalm = kills % 2 === 0 && Atomics.load(words, KILLS) === kills;
+  if (total > setup.limitBytes + (isCalm ? 0 : setup.most)) Atomics.add(words, PASSED, 1);
   Atomics.add(words, DONE, 1);
 }
 

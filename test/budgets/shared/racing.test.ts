@@ -39,9 +39,14 @@ describe.each<Mode>(['threads', 'processes'])('%s that race', (mode) => {
       const readings: number[] = [];
       const watch = setInterval(() => readings.push(budget.usedBytes), 1);
       await crew.more(RESERVATIONS);
+      // So much may be done before the watch has read once: they go on until it has.
+      await crew.until(
+        () => readings.length > 0,
+        () => 'nothing was read',
+      );
       clearInterval(watch);
       expect(await crew.end()).toEqual(Array(4).fill('ended'));
-      expect([crew.passed, Math.max(...readings) <= LIMIT, readings.length > 0]).toEqual([0, true, true]);
+      expect([crew.passed, Math.max(...readings) <= LIMIT]).toEqual([0, true]);
       expectWhole(budget);
     }),
   );
@@ -50,8 +55,12 @@ describe.each<Mode>(['threads', 'processes'])('%s that race', (mode) => {
     withCrew({ waits: true, batch: 5, most: 9000 }, async (crew, budget) => {
       for (let i = 0; i < 3; i += 1) await crew.begin(mode);
       await crew.more(RESERVATIONS / 20);
+      await crew.until(
+        () => crew.waited > 0,
+        () => 'nobody waited',
+      );
       expect(await crew.end()).toEqual(Array(3).fill('ended')); // nobody waits on for ever
-      expect([crew.passed, crew.waited > 0]).toEqual([0, true]);
+      expect(crew.passed).toBe(0);
       expectWhole(budget);
     }));
 
@@ -93,7 +102,7 @@ test('processes without a common parent share one by its name, and a killed one 
     const budget = SharedBudget.open(open, { limitBytes: LIMIT, quantumBytes: 1 });
     await crew.more(RESERVATIONS / 10);
     for (const hand of hands) expect(await crew.kill(hand)).toBe('SIGKILL');
-    const all = await budget.acquire(LIMIT, { deadlineMs: '20s' });
+    const all = await budget.acquire(LIMIT, { deadlineMs: '150s' });
     expect(budget.stats().members).toHaveLength(1);
     all.cancel();
     expect(crew.passed).toBe(0);

@@ -4,7 +4,7 @@
 const { spawnSync } = require('node:child_process');
 const { writeSync } = require('node:fs');
 const { join } = require('node:path');
-const { lib, codeOf, folder, report, sleep, worker, message, ended, PAGE, MIB } = require('../tools.cjs');
+const { lib, codeOf, folder, report, until, worker, message, ended, PAGE, MIB } = require('../tools.cjs');
 
 /** Regions of every kind, with views, pins, escaped bytes and work in flight. */
 function everything() {
@@ -137,7 +137,7 @@ exports.otherHandlersStay = async () => {
   for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGWINCH', 'SIGIO']) process.on(signal, () => seen.push(signal));
   everything();
   for (const signal of ['SIGUSR2', 'SIGHUP', 'SIGWINCH', 'SIGIO']) process.kill(process.pid, signal);
-  for (let i = 0; i < 100 && seen.length < 4; i++) await sleep(5);
+  await until(() => seen.length >= 4);
   return { seen: seen.sort() };
 };
 
@@ -189,7 +189,7 @@ exports.handlerInJavaScript = async () => {
   truncateSync(path, 0);
   const total = bytes[0] + bytes[MIB - 1];
   process.kill(process.pid, 'SIGBUS');
-  for (let i = 0; i < 100 && seen === 0; i++) await sleep(5);
+  await until(() => seen > 0);
   return { total, seen, faults: region.faults > 0 };
 };
 

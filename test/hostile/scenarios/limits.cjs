@@ -18,6 +18,7 @@ const {
   MIB,
   PAGE,
 } = require('../tools.cjs');
+const { withPool } = require('../../support/pool-lock.cjs');
 
 const mappings = () => fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length;
 const setLimit = (...limits) => execFileSync('prlimit', ['--pid', String(process.pid), ...limits]);
@@ -182,7 +183,8 @@ exports.lockedMemory = () => {
   };
 };
 
-exports.hugePages = () => {
+exports.hugePages = () => withPool(huge);
+function huge() {
   const { Region, memory } = lib();
   const before = memory.totals().regions;
   const found = {};
@@ -200,10 +202,11 @@ exports.hugePages = () => {
   const strict = codeOf(() => Region.shared('64TiB', { pages: '2MiB', strict: true }));
   shared.free();
   return { found, tooMany, strict, left: memory.totals().regions - before };
-};
+}
 
 /** The pool is there when the memory is reserved, and gone when its pages are needed. Needs the right to size the pool. */
-exports.hugePagesDrained = async () => {
+exports.hugePagesDrained = () => withPool(drained);
+function drained() {
   const pool = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages';
   const before = fs.readFileSync(pool, 'latin1').trim();
   try {
@@ -237,7 +240,7 @@ exports.hugePagesDrained = async () => {
   } finally {
     fs.writeFileSync(pool, before);
   }
-};
+}
 
 exports.moreThanTheMachineHas = async () => {
   fs.writeFileSync('/proc/self/oom_score_adj', '1000'); // should it go wrong, only this process pays

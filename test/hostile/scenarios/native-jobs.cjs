@@ -7,7 +7,7 @@ const { join } = require('node:path');
 const net = require('node:net');
 const zlib = require('node:zlib');
 const { promisify } = require('node:util');
-const { lib, codeOf, codeOfAsync, folder, sleep, worker, message, MIB, PAGE } = require('../tools.cjs');
+const { lib, codeOf, codeOfAsync, folder, sleep, until, worker, message, MIB, PAGE } = require('../tools.cjs');
 
 const deflate = promisify(zlib.deflate);
 
@@ -20,7 +20,8 @@ async function freedUnder(job, bytes = 32 * MIB, options = {}) {
   const running = Promise.resolve(job(region.bytes)).finally(() => {
     over = true;
   });
-  await sleep(2);
+  // The job begins, on its thread; this one does not turn its loop, in which a job that was fast would end.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
   memory.configureQuarantine({ idle: 0 });
   const early = over;
   region.free();
@@ -151,8 +152,8 @@ exports.socketWrite = async () => {
   const { Region, memory } = lib();
   memory.configureQuarantine({ idle: 0 });
   const server = net.createServer((socket) => socket.pause());
-  await new Promise((resolve) => server.listen(0, resolve));
-  const socket = net.connect(server.address().port);
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve)); // no name with several addresses, tried in turn
+  const socket = net.connect(server.address().port, '127.0.0.1');
   await new Promise((resolve) => socket.once('connect', resolve));
   const region = Region.map(32 * MIB);
   region.bytes.fill(1);
@@ -190,8 +191,8 @@ exports.http2Write = async () => {
     stream.respond({ ':status': 200 });
   });
   server.on('sessionError', () => {});
-  await new Promise((resolve) => server.listen(0, resolve));
-  const client = http2.connect(`https://localhost:${server.address().port}`, {
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = http2.connect(`https://127.0.0.1:${server.address().port}`, {
     ciphers: 'PSK-AES128-GCM-SHA256',
     maxVersion: 'TLSv1.2',
     pskCallback: () => ({ psk, identity: 'client' }),
@@ -203,7 +204,7 @@ exports.http2Write = async () => {
   const request = client.request({ ':method': 'POST' }, { endStream: false });
   request.on('error', () => {});
   request.write(region.bytes);
-  for (let i = 0; i < 300 && stream === undefined; i++) await sleep(10);
+  await until(() => stream !== undefined);
   await sleep(100);
   region.free();
   for (let i = 0; i < 30; i++) {
@@ -215,6 +216,7 @@ exports.http2Write = async () => {
     received += data.length;
   });
   stream.resume();
+  await until(() => received > 0);
   for (let i = 0; i < 200 && received < 8 * MIB; i++) await sleep(10);
   client.destroy();
   server.close();

@@ -3,7 +3,7 @@
 
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
-const { lib, codeOf, codesOf, kinds, sleep, PAGE } = require('../tools.cjs');
+const { lib, codeOf, codesOf, kinds, sleep, until, PAGE } = require('../tools.cjs');
 
 const TOOLS = JSON.stringify(require.resolve('../tools.cjs'));
 const NAME = `nebula-hostile-${process.pid}`;
@@ -166,10 +166,10 @@ exports.waitingAcrossProcesses = async () => {
   }, region.handle);
   const answer = once(child, 'message');
   let woken = 0;
-  for (let i = 0; i < 500 && woken === 0; i++) {
+  await until(() => {
     woken = region.notify(0);
-    await sleep(10);
-  }
+    return woken > 0;
+  });
   const [outcome] = await answer;
   child.kill();
   return { woken, outcome };

@@ -144,7 +144,7 @@ exports.whileThreadsRead = async () => {
   const { Region } = lib();
   const path = file(32 * MIB);
   const region = Region.mapFile(path, { mode: 'shared', carrier: 'shared' });
-  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const flag = new Int32Array(new SharedArrayBuffer(12)); // stop, and the rounds of each
   const read = ({ Region, parentPort, data }) => {
     const { bytes } = Region.attach(data.handle);
     parentPort.postMessage('reading');
@@ -152,12 +152,14 @@ exports.whileThreadsRead = async () => {
     while (Atomics.load(data.flag, 0) === 0) {
       for (let i = 0; i < bytes.length; i += 4096) bytes[i] += 1;
       rounds += 1;
+      Atomics.store(data.flag, data.id, rounds);
     }
     parentPort.postMessage(rounds > 0);
     parentPort.close();
   };
-  const workers = [1, 2].map(() => worker(read, { handle: region.handle, flag }));
+  const workers = [1, 2].map((id) => worker(read, { handle: region.handle, flag, id }));
   await Promise.all(workers.map((w) => message(w)));
+  await until(() => Atomics.load(flag, 1) > 0 && Atomics.load(flag, 2) > 0);
   for (let i = 0; i < 30; i++) {
     fs.truncateSync(path, i % 2 === 0 ? i * MIB : 32 * MIB);
     await sleep(3);

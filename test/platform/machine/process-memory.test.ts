@@ -88,6 +88,7 @@ it('adds up and is never negative, whatever the numbers', () => {
       expect(Math.min(...parts, notResidentBytes)).toBeGreaterThanOrEqual(0);
       expect(parts.reduce((sum, part) => sum + part, 0)).toBe(rssBytes);
     }),
+    { seed: 20_261_121 }, // the same numbers at every run,
   );
 });
 

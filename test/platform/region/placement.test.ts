@@ -1,4 +1,5 @@
 import { Region } from '../../../lib/platform';
+import { withPool } from '../../support/huge-pool';
 import { codeOf, PAGE } from './support';
 
 const PLAIN = { pages: null, carrier: 'local', numa: null, populate: false, lock: false };
@@ -35,14 +36,16 @@ test.each<[string, () => Region, object]>([
 });
 
 it('is the same frozen object at each look, also after free()', () => {
-  const region = Region.map('1MiB', { pages: '2MiB' });
-  const { placement } = region;
-  expect(region.placement).toBe(placement);
-  for (const part of [placement, placement.asked, placement.got, placement.fallbacks, ...placement.fallbacks]) {
-    expect(Object.isFrozen(part)).toBe(true);
-  }
-  region.free();
-  expect(region.placement).toBe(placement);
+  withPool(() => {
+    const region = Region.map('1MiB', { pages: '2MiB' });
+    const { placement } = region;
+    expect(region.placement).toBe(placement);
+    for (const part of [placement, placement.asked, placement.got, placement.fallbacks, ...placement.fallbacks]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+    region.free();
+    expect(region.placement).toBe(placement);
+  });
 });
 
 it('names what is missing, by code, reason and fix', () => {

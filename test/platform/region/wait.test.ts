@@ -5,9 +5,12 @@ import { codeOf, PAGE, pause, startWorker, thrown } from './support';
 
 const DIST = resolve(__dirname, '../../../dist/index.js');
 
-/** Notifies until somebody was woken: the other side says that it is about to wait, not that it does. */
+/**
+ * Notifies until somebody was woken: the other side says that it is about to wait, not that it does, and may be held up in
+ * between for as long as the machine likes.
+ */
 async function notifyOne(region: Region, offset: number, count?: number): Promise<number> {
-  for (let tries = 0; tries < 500; tries += 1) {
+  for (let tries = 0; tries < 20_000; tries += 1) {
     const woken = region.notify(offset, count);
     if (woken > 0) return woken;
     await pause(5);
@@ -15,7 +18,7 @@ async function notifyOne(region: Region, offset: number, count?: number): Promis
   return 0;
 }
 
-const WAITER = `const region = Region.attach(data); post('ready'); post(region.wait(8, 0, { timeout: '20s' })); region.free();`;
+const WAITER = `const region = Region.attach(data); post('ready'); post(region.wait(8, 0, { timeout: '10min' })); region.free();`;
 
 describe('between threads', () => {
   it('a waiter is woken', async () => {
@@ -48,10 +51,9 @@ describe('between threads', () => {
     const { worker, next, end } = startWorker(WAITER, region.handle);
     await next();
     await pause(50);
-    const started = Date.now();
-    await worker.terminate();
+    // It would wait longer than a test may take.
+    expect(await worker.terminate()).toBe(1);
     await end();
-    expect(Date.now() - started).toBeLessThan(5000);
   });
 });
 
@@ -61,7 +63,7 @@ it('between processes', async () => {
   const source = `const { Region } = require(${JSON.stringify(DIST)});
     const region = Region.attach(${JSON.stringify(region.handle)});
     process.stdout.write('ready\\n');
-    const result = region.wait(4, 7, { timeout: '20s' });
+    const result = region.wait(4, 7, { timeout: '10min' });
     new Int32Array(region.buffer)[2] = 99;
     region.notify(8);
     process.stdout.write(result);`;
@@ -69,7 +71,8 @@ it('between processes', async () => {
   const child = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (piece: Buffer) => void (text += piece.toString()));
-  const ended = new Promise<number | null>((done) => void child.once('exit', done));
+  // Not at 'exit': the last of its text may come after that.
+  const ended = new Promise<number | null>((done) => void child.once('close', done));
   while (!text.includes('ready')) await pause(10);
   expect(await notifyOne(region, 4)).toBe(1);
   expect(await ended).toBe(0);

@@ -56,7 +56,7 @@ module.exports = {
       const cell = new Int32Array(mine.buffer);
       const outcomes = [];
       for (let round = 0; round < 20; round++) {
-        while (Atomics.load(cell, 0) === round) outcomes.push(mine.wait(0, round, { timeout: '10s' }));
+        while (Atomics.load(cell, 0) === round) outcomes.push(mine.wait(0, round, { timeout: '2min' }));
         Atomics.store(cell, 1, round + 1);
         mine.notify(4);
       }
@@ -69,7 +69,7 @@ module.exports = {
     for (let round = 0; round < 20; round++) {
       Atomics.store(cell, 0, round + 1);
       region.notify(0);
-      while (Atomics.load(cell, 1) === round) assert.notEqual(region.wait(4, round, { timeout: '20s' }), 'timed-out');
+      while (Atomics.load(cell, 1) === round) assert.notEqual(region.wait(4, round, { timeout: '2min' }), 'timed-out');
     }
     assert.equal(await answer, 0);
     await running.exited;

@@ -235,8 +235,8 @@ describe('sinks', () => {
       client.pause();
       if (who === 'client') client.destroy();
       await until(() => codes.length === 1);
-      // Newer Node.js says by itself that the write was canceled.
-      expect(['ERR_MEMORY_INVALID_STATE', 'ECANCELED']).toContain(codes[0]);
+      // Newer Node.js says by itself that the write was canceled; or the system does, to a write that it still met.
+      expect(['ERR_MEMORY_INVALID_STATE', 'ECANCELED', 'ECONNRESET', 'EPIPE']).toContain(codes[0]);
       expect(pool.borrowed).toBe(0);
       client.destroy();
     },

@@ -98,7 +98,7 @@ export class Crew {
   async more(messages: number): Promise<void> {
     const from = this.marked;
     for (let turn = 0; this.marked < from + messages; turn += 1) {
-      if (turn > 20_000) throw new Error(`only ${this.marked - from} of ${messages} messages`);
+      if (turn > 60_000) throw new Error(`only ${this.marked - from} of ${messages} messages`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }

@@ -4,15 +4,26 @@ import { SharedBlockAllocator } from '../../../lib/allocators';
 import { Channel } from '../../../lib/pools';
 import type { Mode } from '../../support/hands';
 import { Crew } from './crew';
-import { codeOf, failureOf } from './support';
+import { codeOf, failureOf, insides } from './support';
 
 // What the living are told when the other side dies.
 
 const LIBRARY = process.env['NEBULA_TEST_LIBRARY'] ?? resolve(__dirname, '../../../dist');
 const LEASER = join(__dirname, 'leaser.cjs');
+/** Not reached by what is only slow. */
+const LATE = '150s';
+/** The phase of a message that is there, in the word of its cell. */
+const [PHASE, THERE] = [7 << 10, 2 << 10];
 
 function howKilled(mode: Mode): string {
   return mode === 'threads' ? 'terminated' : 'SIGKILL';
+}
+
+/** Until all places are messages: its length counts those that are being written, which die with their sender. */
+async function full(channel: Channel): Promise<void> {
+  const { ring, words } = insides(channel);
+  const isThere = (_: unknown, index: number): boolean => (Atomics.load(words, ring.cellOf(index)) & PHASE) === THERE;
+  while (!Array.from({ length: ring.capacity }).every(isThere)) await new Promise((next) => setTimeout(next, 1));
 }
 
 async function withCrew(work: (crew: Crew, channel: Channel) => Promise<void>): Promise<void> {
@@ -35,7 +46,7 @@ describe.each<Mode>(['threads', 'processes'])('%s', (mode) => {
         await crew.begin(mode, { role: 'send', way: 'async' }),
         await crew.begin(mode, { role: 'send', way: 'sync' }),
       ];
-      while (channel.stats().length < 8) await new Promise((next) => setTimeout(next, 1));
+      await full(channel);
       for (const hand of hands) expect(await hand.kill()).toBe(howKilled(mode));
       let count = 0;
       for await (const message of receiver) {
@@ -50,11 +61,11 @@ describe.each<Mode>(['threads', 'processes'])('%s', (mode) => {
   test('a blocked receiver too, and one that waits meanwhile', () =>
     withCrew(async (crew, channel) => {
       const hand = await crew.begin(mode, { role: 'send', way: 'async', messages: 3 });
-      for (let i = 0; i < 3; i += 1) crew.take(channel.receiver().receiveSync({ deadlineMs: '10s' }));
+      for (let i = 0; i < 3; i += 1) crew.take(channel.receiver().receiveSync({ deadlineMs: LATE }));
       expect(await hand.ended).toBe('ended');
-      expect(codeOf(() => channel.receiver().receiveSync({ deadlineMs: '10s' }))).toBe('ERR_MEMORY_CLOSED');
+      expect(codeOf(() => channel.receiver().receiveSync({ deadlineMs: LATE }))).toBe('ERR_MEMORY_CLOSED');
       const last = await crew.begin(mode, { role: 'send', way: 'sync' });
-      while (channel.stats().length < 8) await new Promise((next) => setTimeout(next, 1));
+      await full(channel);
       for (const message of await channel.receiver().receiveMany(8)) crew.take(message);
       const killed = last.kill();
       let code = 'none';
@@ -62,7 +73,7 @@ describe.each<Mode>(['threads', 'processes'])('%s', (mode) => {
         code = await failureOf(
           channel
             .receiver()
-            .receive({ deadlineMs: '10s' })
+            .receive({ deadlineMs: LATE })
             .then((message) => crew.take(message)),
         );
       }
@@ -82,9 +93,9 @@ describe.each<Mode>(['threads', 'processes'])('%s', (mode) => {
       for (let i = 0; i < 7; i += 1) expect(sender.trySend(Uint8Array.of(i))).toBe(true);
       expect(sender.trySend(new Uint8Array(1))).toBe(false); // of eight places one is held
       expect(await reads.kill()).toBe(howKilled(mode));
-      await sender.send(Uint8Array.of(7), { deadlineMs: '10s' });
+      await sender.send(Uint8Array.of(7), { deadlineMs: LATE });
       for (let i = 0; i < 8; i += 1) {
-        const message = await receiver.receive({ deadlineMs: '10s' });
+        const message = await receiver.receive({ deadlineMs: LATE });
         expect([...message.bytes]).toEqual([i]);
         message.release();
       }
@@ -97,10 +108,10 @@ describe.each<Mode>(['threads', 'processes'])('%s', (mode) => {
       const hand = await crew.begin(mode, { role: 'receive', way: 'sync' });
       const sender = channel.sender();
       const message = new Uint8Array(64);
-      for (let i = 0; i < 20; i += 1) await sender.send(message.subarray(0, 12), { deadlineMs: '10s' });
+      for (let i = 0; i < 20; i += 1) await sender.send(message.subarray(0, 12), { deadlineMs: LATE });
       const killed = hand.kill();
       let code = 'none';
-      while (code === 'none') code = await failureOf(sender.send(message, { deadlineMs: '10s' }));
+      while (code === 'none') code = await failureOf(sender.send(message, { deadlineMs: LATE }));
       expect([code, await killed]).toEqual(['ERR_MEMORY_CLOSED', howKilled(mode)]);
       expect(codeOf(() => sender.trySend(message))).toBe('ERR_MEMORY_CLOSED');
       expect(codeOf(() => sender.sendSync(message))).toBe('ERR_MEMORY_CLOSED');

@@ -41,8 +41,9 @@ export class Agent {
     }
   }
 
-  static async start(mode: Mode, kind: string, handle: object): Promise<Agent> {
-    const setup = { kind, handle };
+  /** @param still for a ThreadSafePool: whether its clock stands still, by which it sees who does not look any more */
+  static async start(mode: Mode, kind: string, handle: object, still = false): Promise<Agent> {
+    const setup = { kind, handle, still };
     const agent = new Agent(
       mode === 'threads'
         ? new Worker(AGENT, { workerData: setup })

@@ -9,16 +9,19 @@ const { environments, Region } = require(`${library}/platform/index.js`);
 
 /** In a slot that was handed over and has not arrived. */
 const OFFERED = -1;
+/** More than there are slots. */
+const MOST_SLOTS = 4096;
 
 // The desk: word 0 stop; from byte 64 on a record of 128 bytes for each worker: whether it is there, four numbers that say
-// who it is, operations, inherited slots, refusals, adoptions, waits, and what it offers: slot + 1, generation.
+// who it is, operations, inherited slots, refusals, adoptions, waits, and what it offers: slot + 1 and generation * MOST_SLOTS
+// in one number, for the generation of another offer may fit a slot that was never offered.
 const deskRegion = Region.attach(desk);
 const control = new Int32Array(deskRegion.buffer, 0, 16);
 const records = new Float64Array(deskRegion.buffer, 64);
 const RECORD = 16;
 const me = environments.current();
 const mine = id * RECORD;
-records.set([1, me.pid, me.startTicks, me.namespace, me.serial, 0, 0, 0, 0, 0, 0, 0], mine);
+records.set([1, me.pid, me.startTicks, me.namespace, me.serial, 0, 0, 0, 0, 0, 0], mine);
 
 const pool = nebula[kind].attach(handle, { wrap: (bytes) => new Int32Array(bytes.buffer, bytes.byteOffset, 2) });
 
@@ -81,21 +84,20 @@ function offer() {
     offered = held.pop();
     unstamp(offered, OFFERED);
     const { slot, generation } = offered.lease;
-    records[mine + 11] = generation;
-    records[mine + 10] = slot + 1;
+    records[mine + 10] = generation * MOST_SLOTS + slot + 1;
   }
 }
 
 function adopt() {
   const at = (1 + random(control[1])) * RECORD;
-  const slot = records[at + 10] - 1;
-  if (at === mine || slot < 0) return;
+  const offer = records[at + 10];
+  if (at === mine || offer === 0) return;
   try {
     const lease = pool.adopt({
       type: 'nebula-memory.shared-lease',
-      offset: slot * pool.slotBytes,
+      offset: ((offer - 1) % MOST_SLOTS) * pool.slotBytes,
       byteLength: pool.slotBytes,
-      generation: records[at + 11],
+      generation: Math.floor((offer - 1) / MOST_SLOTS),
     });
     take(lease);
     records[mine + 8] += 1;

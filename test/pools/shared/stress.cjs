@@ -38,7 +38,7 @@ async function stress({ kind, mode, seed, operations, workers = 3, library = LIB
     eachTurn: async () => {
       if (kind !== 'ThreadSafePool') return;
       // Whoever waits is served, whatever happens to the others.
-      (await pool.acquire({ deadlineMs: 60_000 })).release();
+      (await pool.acquire({ deadlineMs: 200_000 })).release();
       own += 1;
     },
   });
