@@ -42,16 +42,6 @@ function pageBytesOf(provider: RegionProvider | undefined): number {
   return typeof given === 'number' && isPowerOfTwo(given) && given > PAGE_BYTES ? given : PAGE_BYTES;
 }
 
-/** The budget of a region whose free() must not fail by it. */
-function forgiving(budget: BudgetLike, repayment: Repayment): BudgetLike {
-  return {
-    name: budget.name,
-    reserve: (bytes) => repayment.take('Region.map', bytes),
-    tryReserve: (bytes) => budget.tryReserve(bytes),
-    release: (bytes) => repayment.give(bytes),
-  };
-}
-
 /**
  * Regions from a provider, or from the system without one, each charged to a budget in whole pages while it is held. What
  * throws leaves nothing charged.
@@ -61,8 +51,6 @@ export class Supply {
   private readonly provider: RegionProvider | undefined;
   private readonly budget: BudgetLike | undefined;
   private readonly repayment: Repayment;
-  /** For regions of the system. */
-  private readonly mapOptions: { readonly budget: BudgetLike } | undefined;
   /** What is charged for the regions of a provider; those of the system carry their charge themselves. */
   private readonly charged = new Map<Region, number>();
 
@@ -70,14 +58,13 @@ export class Supply {
     this.provider = provider;
     this.budget = budget;
     this.repayment = new Repayment(budget);
-    this.mapOptions = budget === undefined ? undefined : { budget: forgiving(budget, this.repayment) };
     this.pageBytes = pageBytesOf(provider);
   }
 
   /** @throws what the provider, mapping or the budget throws, ERR_MEMORY_INVALID_ARGUMENT for what is no region */
   acquire(where: string, byteLength: number): Region {
     const { provider, budget } = this;
-    if (provider === undefined) return Region.map(byteLength, this.mapOptions);
+    if (provider === undefined) return Region.map(byteLength, budget === undefined ? undefined : { budget });
     if (budget === undefined) return acquireFrom(where, provider, byteLength);
     let bytes = alignUp(byteLength, this.pageBytes);
     this.repayment.take(where, bytes);
